@@ -1,0 +1,2 @@
+//! axum-service
+fn main() {}
