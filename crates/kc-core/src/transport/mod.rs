@@ -1,0 +1,77 @@
+//! HTTP to Keycloak: one call, bounded in time and size.
+
+#[cfg(feature = "reqwest")]
+mod reqwest;
+
+use std::fmt;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use http::{Request, Response};
+
+#[cfg(feature = "reqwest")]
+pub use self::reqwest::{ReqwestTransport, TransportOptions};
+
+/// Sends one HTTP request and brings the whole answer.
+///
+/// # Contract
+/// - The URI is absolute; the request goes there and nowhere else. **No redirect is followed**: a 3xx is an answer
+///   like any other, for the caller to refuse.
+/// - Any status is `Ok`; `Err` means that no whole answer came.
+/// - Time and size are bounded: a server that hangs, trickles or never stops sending ends in an error.
+/// - Nothing of a request is logged or put into an error: its headers and body hold secrets.
+/// - Dropping the future gives the request up.
+///
+/// # Spec
+/// RFC 9110.
+#[async_trait]
+pub trait Transport: fmt::Debug + Send + Sync {
+    /// Sends `request`.
+    ///
+    /// # Errors
+    /// [`TransportError`] says why there is no answer.
+    async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, TransportError>;
+}
+
+/// Why a request to Keycloak has no answer. Holds no URL, header or body.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum TransportError {
+    /// The answer broke off, or was not HTTP.
+    Broken,
+    /// No connection: name, address, port, or TLS.
+    Connect {
+        /// What the operating system or the TLS library said.
+        reason: String,
+    },
+    /// The time allowed ran out.
+    Timeout {
+        /// The time allowed.
+        after: Duration,
+    },
+    /// The answer is larger than allowed.
+    TooLarge {
+        /// Bytes allowed.
+        limit: usize,
+    },
+    /// The request could not be made at all.
+    Unsendable {
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+impl fmt::Display for TransportError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Broken => f.write_str("the answer broke off or is not HTTP"),
+            Self::Connect { reason } => write!(f, "no connection ({reason})"),
+            Self::Timeout { after } => write!(f, "no whole answer within {} ms", after.as_millis()),
+            Self::TooLarge { limit } => write!(f, "the answer is larger than {limit} bytes"),
+            Self::Unsendable { reason } => write!(f, "the request cannot be sent ({reason})"),
+        }
+    }
+}
+
+impl std::error::Error for TransportError {}
