@@ -56,7 +56,9 @@ impl ReqwestTransport {
         if let Some(pem) = &options.extra_roots_pem {
             let roots = reqwest::Certificate::from_pem_bundle(pem).map_err(|error| unsendable(&error))?;
             if roots.is_empty() {
-                return Err(TransportError::Unsendable { reason: "no certificate in the PEM given".to_owned() });
+                return Err(TransportError::Unsendable {
+                    reason: "no certificate in the PEM given".to_owned(),
+                });
             }
             builder = builder.tls_certs_merge(roots);
         }

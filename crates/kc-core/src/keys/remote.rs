@@ -1,0 +1,414 @@
+//! Keys fetched from the realm's JWKS endpoint.
+//!
+//! # The state machine
+//!
+//! What is held has an age. `ttl` (1 h), `max_stale` (24 h) and `cooldown` (10 s) are [`RemoteKeysOptions`].
+//!
+//! | state | `current` | what else happens |
+//! | --- | --- | --- |
+//! | fresh: age < ¾ ttl (jittered) | the keys | nothing |
+//! | ageing: ¾ ttl ≤ age < ttl | the keys | one fetch in the background |
+//! | stale: ttl ≤ age < ttl + `max_stale` | the keys | one fetch in the background; failures back off |
+//! | too old, or nothing held | none | `refresh` waits for one shared fetch; at most one a second |
+//!
+//! An unknown `kid` asks for one shared fetch, at most one per `cooldown`; between two of them the answer is what the
+//! last fetch gave: the set that still lacks the key, or "not available" if that fetch failed. The first fetch and the
+//! prefetch do not start the cool-down.
+//!
+//! A fetch runs in a task of its own: dropping a request that waits for it changes nothing. A fetch that fails, or
+//! brings a document without a usable key, changes nothing either. A good one replaces all keys at once, so that a
+//! key which Keycloak no longer lists is dead. The same keys in another order are the same set.
+
+use std::fmt;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use arc_swap::ArcSwapOption;
+use async_trait::async_trait;
+use bytes::Bytes;
+use http::{Method, Request, Uri};
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::jwk;
+use super::set::{KeySet, Lookup};
+use super::{KeySource, KeysUnavailable, Refresh};
+use crate::signature::Algorithm;
+use crate::transport::Transport;
+
+/// Bounds of [`RemoteKeys`].
+#[derive(Clone, Copy, Debug)]
+pub struct RemoteKeysOptions {
+    /// How long fetched keys are fresh. Default 1 h.
+    pub ttl: Duration,
+    /// How long after that they still serve while the server cannot be asked. Default 24 h.
+    pub max_stale: Duration,
+    /// The least time between two fetches that unknown key ids cause. Default 10 s.
+    pub cooldown: Duration,
+    /// For a whole fetch, whatever the transport does. Default 5 s.
+    pub timeout: Duration,
+}
+
+impl Default for RemoteKeysOptions {
+    fn default() -> Self {
+        Self {
+            ttl: Duration::from_secs(3600),
+            max_stale: Duration::from_secs(24 * 3600),
+            cooldown: Duration::from_secs(10),
+            timeout: Duration::from_secs(5),
+        }
+    }
+}
+
+/// How good the keys are, for a readiness report.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum KeyHealth {
+    /// Fetched within the TTL.
+    Fresh,
+    /// Older than the TTL: serving while the server cannot be asked.
+    Stale {
+        /// Since they were fetched.
+        age: Duration,
+    },
+    /// None to serve with.
+    Missing,
+}
+
+/// A [`KeySource`] that asks a JWKS endpoint (RFC 7517 §5). Needs a Tokio runtime.
+///
+/// See the [module's table](self) for when it asks.
+#[derive(Clone)]
+pub struct RemoteKeys {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    transport: Arc<dyn Transport>,
+    uri: Uri,
+    options: RemoteKeysOptions,
+    held: ArcSwapOption<Held>,
+    control: Mutex<Control>,
+}
+
+/// The last good fetch.
+struct Held {
+    set: Arc<KeySet>,
+    fingerprint: Vec<String>,
+    fetched_at: Instant,
+    /// When to fetch again, a little before the TTL ends, not at the same moment on every replica.
+    renew_at: Instant,
+}
+
+/// When and why we last asked.
+#[derive(Default)]
+struct Control {
+    in_flight: Option<InFlight>,
+    /// The start of the last fetch for an unknown key.
+    asked_for_unknown: Option<Instant>,
+    /// The start of the last fetch.
+    asked: Option<Instant>,
+    /// Why the last fetch failed; `None` if it was good.
+    last_failure: Option<String>,
+    failures_in_a_row: u32,
+    /// Not before this in the background.
+    background_from: Option<Instant>,
+}
+
+#[derive(Clone)]
+struct InFlight {
+    done: watch::Receiver<bool>,
+    for_unknown: bool,
+}
+
+/// With no key at all: the least time between two fetches.
+const KEYLESS_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Failures in the background back off from this, doubled each time, to [`MAX_BACKOFF`].
+const MIN_BACKOFF: Duration = Duration::from_secs(5);
+const MAX_BACKOFF: Duration = Duration::from_secs(300);
+
+impl RemoteKeys {
+    /// A source that holds nothing yet and asks `uri` when it has to.
+    #[must_use]
+    pub fn new(transport: Arc<dyn Transport>, uri: Uri, options: RemoteKeysOptions) -> Self {
+        let control = Mutex::new(Control::default());
+        Self { shared: Arc::new(Shared { transport, uri, options, held: ArcSwapOption::empty(), control }) }
+    }
+
+    /// Asks now, so that the first request need not wait.
+    ///
+    /// # Errors
+    /// [`KeysUnavailable`] when the server could not be asked: a warning to most, the end of the start for those who
+    /// want it strict. Requests ask again.
+    pub async fn prefetch(&self) -> Result<(), KeysUnavailable> {
+        let waiting = {
+            let mut control = self.shared.lock();
+            self.shared.join_or_start(&mut control, false)
+        };
+        self.shared.wait(waiting).await.map(drop)
+    }
+
+    /// How good the keys are.
+    #[must_use]
+    pub fn health(&self) -> KeyHealth {
+        match self.shared.serving() {
+            None => KeyHealth::Missing,
+            Some(held) if held.fetched_at.elapsed() < self.shared.options.ttl => KeyHealth::Fresh,
+            Some(held) => KeyHealth::Stale { age: held.fetched_at.elapsed() },
+        }
+    }
+}
+
+#[async_trait]
+impl KeySource for RemoteKeys {
+    fn current(&self) -> Option<Arc<KeySet>> {
+        let held = self.shared.serving()?;
+        if Instant::now() >= held.renew_at {
+            self.shared.renew_in_background();
+        }
+        Some(Arc::clone(&held.set))
+    }
+
+    async fn refresh(&self, why: Refresh<'_>) -> Result<Arc<KeySet>, KeysUnavailable> {
+        match why {
+            Refresh::NoKeys => self.shared.refresh_without_keys().await,
+            Refresh::UnknownKey { kid, generation } => self.shared.refresh_for_unknown(kid, generation).await,
+        }
+    }
+}
+
+impl Shared {
+    /// The lock is held for a few assignments and never across an await; a panic in between leaves nothing half done.
+    fn lock(&self) -> MutexGuard<'_, Control> {
+        self.control.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn serving(&self) -> Option<Arc<Held>> {
+        let held = self.held.load_full()?;
+        (held.fetched_at.elapsed() < self.options.ttl.saturating_add(self.options.max_stale)).then_some(held)
+    }
+
+    async fn refresh_without_keys(self: &Arc<Self>) -> Result<Arc<KeySet>, KeysUnavailable> {
+        let waiting = {
+            let mut control = self.lock();
+            if let Some(held) = self.serving() {
+                return Ok(Arc::clone(&held.set));
+            }
+            if control.running().is_none()
+                && let Some(left) = left_of(control.asked, KEYLESS_INTERVAL)
+            {
+                return Err(control.unavailable(left));
+            }
+            self.join_or_start(&mut control, false)
+        };
+        self.wait(waiting).await
+    }
+
+    async fn refresh_for_unknown(
+        self: &Arc<Self>,
+        kid: Option<&str>,
+        generation: u64,
+    ) -> Result<Arc<KeySet>, KeysUnavailable> {
+        // Twice: a fetch that was under way for another reason may have been answered before the key existed.
+        for _ in 0..2 {
+            let waiting = {
+                let mut control = self.lock();
+                let held = self.serving();
+                if let Some(held) =
+                    held.filter(|held| held.set.generation() != generation && knows(&held.set, kid))
+                {
+                    return Ok(Arc::clone(&held.set));
+                }
+                if control.running().is_none()
+                    && let Some(left) = left_of(control.asked_for_unknown, self.options.cooldown)
+                {
+                    return self.outcome(&control, left);
+                }
+                self.join_or_start(&mut control, true)
+            };
+            let for_unknown = waiting.for_unknown;
+            let set = self.wait(waiting).await?;
+            if for_unknown || knows(&set, kid) {
+                return Ok(set);
+            }
+        }
+        let control = self.lock();
+        self.outcome(&control, KEYLESS_INTERVAL)
+    }
+
+    fn renew_in_background(self: &Arc<Self>) {
+        let mut control = self.lock();
+        let too_early = control.background_from.is_some_and(|from| Instant::now() < from);
+        if !too_early && control.running().is_none() && tokio::runtime::Handle::try_current().is_ok() {
+            drop(self.join_or_start(&mut control, false));
+        }
+    }
+
+    /// The running fetch, or a new one.
+    fn join_or_start(self: &Arc<Self>, control: &mut Control, for_unknown: bool) -> InFlight {
+        if let Some(running) = control.running() {
+            return running;
+        }
+        let now = Instant::now();
+        control.asked = Some(now);
+        if for_unknown {
+            control.asked_for_unknown = Some(now);
+        }
+        let (tell, done) = watch::channel(false);
+        let in_flight = InFlight { done, for_unknown };
+        control.in_flight = Some(in_flight.clone());
+        // The task owns what it needs, and not the source: when nobody holds that any more, it has nobody to tell.
+        let fetch = Fetch {
+            shared: Arc::downgrade(self),
+            transport: Arc::clone(&self.transport),
+            uri: self.uri.clone(),
+            timeout: self.options.timeout,
+        };
+        tokio::spawn(async move {
+            fetch.run().await;
+            // The receivers may all be gone; the keys are there for the next.
+            let _ = tell.send(true);
+        });
+        in_flight
+    }
+
+    /// Waits for a fetch to end, however it ends; the transport's timeout bounds it.
+    async fn wait(&self, mut waiting: InFlight) -> Result<Arc<KeySet>, KeysUnavailable> {
+        // An error means that the task died with its runtime, without a result.
+        let ended = waiting.done.wait_for(|done| *done).await.is_ok();
+        let mut control = self.lock();
+        if !ended {
+            control.last_failure = Some("the fetch was given up".to_owned());
+        }
+        self.outcome(&control, KEYLESS_INTERVAL)
+    }
+
+    /// What the last fetch gave.
+    fn outcome(&self, control: &Control, retry_after: Duration) -> Result<Arc<KeySet>, KeysUnavailable> {
+        match (&control.last_failure, self.serving()) {
+            (None, Some(held)) => Ok(Arc::clone(&held.set)),
+            _ => Err(control.unavailable(retry_after)),
+        }
+    }
+
+    fn fetched(&self, result: Result<Bytes, String>) {
+        let parsed = result.and_then(|body| jwk::parse(&body).map_err(|error| error.to_string()));
+        let mut control = self.lock();
+        control.in_flight = None;
+        let now = Instant::now();
+        match parsed {
+            Ok(parsed) => {
+                for why in &parsed.left_out {
+                    tracing::warn!(target: "kc::keys", "a key of {} is left out: {why}", self.uri);
+                }
+                let before = self.held.load_full();
+                let set = match &before {
+                    Some(held) if held.fingerprint == parsed.fingerprint => Arc::clone(&held.set),
+                    _ => {
+                        let generation = before.map_or(1, |held| held.set.generation() + 1);
+                        let set = Arc::new(KeySet::new(parsed.keys, generation));
+                        tracing::info!(target: "kc::keys", "keys of {}: {set:?}", self.uri);
+                        set
+                    }
+                };
+                let renew_at = now + jittered(self.options.ttl.mul_f64(0.75), 0.15);
+                let fingerprint = parsed.fingerprint;
+                self.held.store(Some(Arc::new(Held { set, fingerprint, fetched_at: now, renew_at })));
+                control.last_failure = None;
+                control.failures_in_a_row = 0;
+                control.background_from = None;
+            }
+            Err(reason) => {
+                tracing::warn!(target: "kc::keys", "the keys of {} were not refreshed: {reason}", self.uri);
+                let backoff =
+                    MIN_BACKOFF.saturating_mul(1 << control.failures_in_a_row.min(10)).min(MAX_BACKOFF);
+                control.background_from = Some(now + jittered(backoff, 0.5));
+                control.failures_in_a_row = control.failures_in_a_row.saturating_add(1);
+                control.last_failure = Some(reason);
+            }
+        }
+    }
+}
+
+impl Control {
+    /// The fetch under way. One whose task has died is none.
+    fn running(&self) -> Option<InFlight> {
+        self.in_flight.clone().filter(|in_flight| in_flight.done.has_changed().is_ok())
+    }
+
+    fn unavailable(&self, retry_after: Duration) -> KeysUnavailable {
+        let reason = self.last_failure.clone().unwrap_or_else(|| "they were not asked for yet".to_owned());
+        KeysUnavailable { retry_after, reason }
+    }
+}
+
+/// One request to the JWKS endpoint.
+struct Fetch {
+    shared: Weak<Shared>,
+    transport: Arc<dyn Transport>,
+    uri: Uri,
+    timeout: Duration,
+}
+
+impl Fetch {
+    async fn run(self) {
+        let result = match tokio::time::timeout(self.timeout, self.ask()).await {
+            Ok(result) => result,
+            Err(_) => Err(format!("no whole answer within {} ms", self.timeout.as_millis())),
+        };
+        if let Some(shared) = self.shared.upgrade() {
+            shared.fetched(result);
+        }
+    }
+
+    async fn ask(&self) -> Result<Bytes, String> {
+        let request = Request::builder()
+            .method(Method::GET)
+            .uri(&self.uri)
+            .header(http::header::ACCEPT, "application/json")
+            .body(Bytes::new())
+            .map_err(|error| error.to_string())?;
+        let answer = self.transport.send(request).await.map_err(|error| error.to_string())?;
+        match answer.status() {
+            http::StatusCode::OK => Ok(answer.into_body()),
+            status if status.is_redirection() => {
+                Err(format!("it answers {status}, and no redirect is followed"))
+            }
+            status => Err(format!("it answers {status}")),
+        }
+    }
+}
+
+/// Whether any algorithm's token of this `kid` would find something other than "unknown".
+fn knows(set: &KeySet, kid: Option<&str>) -> bool {
+    Algorithm::ALL.into_iter().any(|alg| !matches!(set.find(kid, alg), Lookup::Unknown))
+}
+
+/// What is left of `interval` since `start`, if anything.
+fn left_of(start: Option<Instant>, interval: Duration) -> Option<Duration> {
+    interval.checked_sub(start?.elapsed()).filter(|left| !left.is_zero())
+}
+
+/// `base`, and up to `share` of it more.
+fn jittered(base: Duration, share: f64) -> Duration {
+    // The standard library's hasher is seeded from the system: random enough to spread replicas.
+    let random = RandomState::new().hash_one(0_u8) >> 11;
+    #[expect(clippy::cast_precision_loss, reason = "53 bits fit")]
+    let fraction = random as f64 / (1_u64 << 53) as f64;
+    base.mul_f64(1.0 + share * fraction)
+}
+
+impl fmt::Debug for RemoteKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RemoteKeys")
+            .field("uri", &self.shared.uri)
+            .field("options", &self.shared.options)
+            .field("health", &self.health())
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

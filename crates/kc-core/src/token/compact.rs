@@ -1,0 +1,87 @@
+//! The JWS compact serialization (RFC 7515 §7.1).
+
+use super::error::{Defect, TokenError};
+use super::{MAX_TOKEN_BYTES, base64url};
+
+/// The three segments of a token, the header still encoded.
+///
+/// All of them are canonical base64url once this exists, so that no spelling of a good token is another good token.
+#[derive(Debug)]
+pub(crate) struct Compact<'t> {
+    pub(crate) header: &'t [u8],
+    pub(crate) payload: Vec<u8>,
+    /// `header.payload`: what was signed.
+    pub(crate) signing_input: &'t [u8],
+    pub(crate) signature: Vec<u8>,
+}
+
+impl<'t> Compact<'t> {
+    /// Cuts a token up. Size and number of segments are looked at before anything is copied.
+    pub(crate) fn parse(token: &'t str) -> Result<Self, TokenError> {
+        let token = token.as_bytes();
+        if token.len() > MAX_TOKEN_BYTES {
+            return Err(TokenError::TooLarge { limit: MAX_TOKEN_BYTES });
+        }
+        let mut segments = token.splitn(6, |byte| *byte == b'.');
+        let (Some(header), Some(payload), Some(signature)) =
+            (segments.next(), segments.next(), segments.next())
+        else {
+            return Err(TokenError::Malformed(Defect::NotThreeSegments));
+        };
+        match segments.count() {
+            0 => {}
+            2 => return Err(TokenError::Malformed(Defect::Encrypted)),
+            _ => return Err(TokenError::Malformed(Defect::NotThreeSegments)),
+        }
+        // An empty signature is well formed (RFC 7515 appendix A.5): what is wrong with it is the algorithm or the
+        // signature, and that is what the caller should hear.
+        if header.is_empty() || payload.is_empty() {
+            return Err(TokenError::Malformed(Defect::EmptySegment));
+        }
+        let signing_input = token.get(..=header.len() + payload.len()).unwrap_or(token);
+        let decode = |segment| base64url::decode(segment).ok_or(TokenError::Malformed(Defect::Base64url));
+        let (payload, signature) = (decode(payload)?, decode(signature)?);
+        Ok(Self { header, payload, signing_input, signature })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn three_segments_are_cut_and_the_first_two_are_what_was_signed() {
+        let compact = Compact::parse("aa.AAAA.AAAA").unwrap();
+        assert_eq!((compact.header, compact.payload), (&b"aa"[..], vec![0, 0, 0]));
+        assert_eq!((compact.signing_input, compact.signature), (&b"aa.AAAA"[..], vec![0, 0, 0]));
+        assert!(Compact::parse("aa.AAAA.").unwrap().signature.is_empty());
+    }
+
+    #[test]
+    fn any_other_number_of_segments_is_refused() {
+        for (token, defect) in [
+            ("", Defect::NotThreeSegments),
+            ("aa", Defect::NotThreeSegments),
+            ("aa.bb", Defect::NotThreeSegments),
+            ("aa.bb.cc.dd", Defect::NotThreeSegments),
+            ("a.b.c.d.e", Defect::Encrypted),
+            ("a.b.c.d.e.f", Defect::NotThreeSegments),
+            (".bb.cc", Defect::EmptySegment),
+            ("aa..cc", Defect::EmptySegment),
+            ("aa.AAAA.A", Defect::Base64url),
+            ("aa.AB.AAAA", Defect::Base64url),
+            ("aa.AA==.AAAA", Defect::Base64url),
+            ("aa.AAAA.AAAA\n", Defect::Base64url),
+        ] {
+            assert_eq!(Compact::parse(token).unwrap_err(), TokenError::Malformed(defect), "{token}");
+        }
+    }
+
+    #[test]
+    fn a_token_over_the_limit_is_refused_before_it_is_cut() {
+        let dots = ".".repeat(MAX_TOKEN_BYTES);
+        assert_eq!(Compact::parse(&dots).unwrap_err(), TokenError::Malformed(Defect::NotThreeSegments));
+        let larger = ".".repeat(MAX_TOKEN_BYTES + 1);
+        assert_eq!(Compact::parse(&larger).unwrap_err(), TokenError::TooLarge { limit: MAX_TOKEN_BYTES });
+    }
+}

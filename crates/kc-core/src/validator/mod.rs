@@ -1,0 +1,66 @@
+//! Token in, proof out.
+//!
+//! | tokens | validator |
+//! | --- | --- |
+//! | signed JWTs, as Keycloak issues them | [`JwtValidator`] |
+
+mod checks;
+mod jwt;
+
+use std::fmt;
+
+use async_trait::async_trait;
+
+pub use self::checks::Policy;
+pub use self::jwt::{JwtValidator, JwtValidatorBuilder};
+use crate::keys::KeysUnavailable;
+use crate::token::{TokenError, VerifiedToken};
+
+/// Decides whether a token is good.
+///
+/// # Contract
+/// - `Ok` means that the token was issued by whom we trust, for us, is in force now, and is an access token.
+/// - Nothing that a token says makes the validator send a request somewhere else.
+/// - The token is not logged and is in no error.
+/// - Dropping the future is safe.
+#[async_trait]
+pub trait TokenValidator: fmt::Debug + Send + Sync {
+    /// Checks `token`, the text after `Bearer`.
+    ///
+    /// # Errors
+    /// [`ValidationError::Token`] when it is bad; the others when that could not be found out.
+    async fn validate(&self, token: &str) -> Result<VerifiedToken, ValidationError>;
+}
+
+/// Why a token was not accepted.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum ValidationError {
+    /// There is no key to check it with.
+    Keys(KeysUnavailable),
+    /// It is bad.
+    Token(TokenError),
+}
+
+impl fmt::Display for ValidationError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Keys(error) => error.fmt(f),
+            Self::Token(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for ValidationError {}
+
+impl From<KeysUnavailable> for ValidationError {
+    fn from(error: KeysUnavailable) -> Self {
+        Self::Keys(error)
+    }
+}
+
+impl From<TokenError> for ValidationError {
+    fn from(error: TokenError) -> Self {
+        Self::Token(error)
+    }
+}
