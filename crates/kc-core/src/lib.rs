@@ -2,4 +2,5 @@
 
 pub mod clock;
 pub mod secret;
+pub mod settings;
 pub mod transport;
