@@ -2,7 +2,7 @@
 //!
 //! | you want to … | start at |
 //! | --- | --- |
-//! | protect a service by its settings | [`Guard::from_settings`] |
+//! | protect a service by its settings | [`Guard::builder`] |
 //! | say who may do what | [`rules`] |
 //! | check a token | [`validator::JwtValidator`] |
 //! | write an adapter for a framework | [`Guard::admit`], [`wire::RequestView`] |
@@ -20,14 +20,12 @@ pub mod audit;
 mod authenticator;
 pub mod client;
 pub mod clock;
-mod discovery;
 mod error;
 mod guard;
 pub mod introspection;
 mod json;
 pub mod keys;
 mod principal;
-mod random;
 pub mod roles;
 pub mod rules;
 pub mod secret;
