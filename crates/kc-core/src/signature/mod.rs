@@ -4,6 +4,7 @@
 
 mod algorithm;
 mod aws_lc;
+pub mod signer;
 
 use std::fmt;
 
