@@ -38,12 +38,23 @@ impl fmt::Display for ErrorCode {
 /// Nothing that Keycloak answers is nested deeper than its tokens, whose limit this is too.
 const MAX_DEPTH: usize = 16;
 
-/// The code of a refusal, if its body has one that can be shown.
-pub(crate) fn error_code(body: &[u8]) -> Option<ErrorCode> {
-    match object(body).ok()?.get("error")? {
-        Value::String(code) => ErrorCode::new(code),
-        _ => None,
-    }
+/// Codes that are the same for everybody (RFC 6749 §5.2, RFC 6750 §3.1), so that showing one gives nothing away.
+const REGISTERED: [&str; 7] = [
+    "invalid_client",
+    "invalid_grant",
+    "invalid_request",
+    "invalid_scope",
+    "invalid_token",
+    "unauthorized_client",
+    "unsupported_grant_type",
+];
+
+/// The code of a refusal, if its body has one that can be shown: not one that repeats any of `secrets`.
+pub(super) fn error_code(body: &[u8], secrets: &[&str]) -> Option<ErrorCode> {
+    let body = object(body).ok()?;
+    let Value::String(code) = body.get("error")? else { return None };
+    let repeats = || secrets.iter().any(|secret| !secret.is_empty() && code.contains(secret));
+    (REGISTERED.contains(&code.as_ref()) || !repeats()).then(|| ErrorCode::new(code)).flatten()
 }
 
 /// `body` as a JSON object in which no member, at any depth, stands twice; else what is wrong with it.

@@ -17,7 +17,7 @@ use url::form_urlencoded;
 use zeroize::Zeroizing;
 
 pub use self::answer::ErrorCode;
-pub(crate) use self::answer::{error_code, object, optional_string};
+pub(crate) use self::answer::{object, optional_string};
 use crate::clock::UnixTime;
 use crate::secret::Secret;
 use crate::signature::signer::{SigningError, SigningKey};
@@ -137,13 +137,13 @@ impl ClientAuthentication {
         Ok(request)
     }
 
-    /// Whether `text`, which a server sent, gives this client's secret away.
-    pub(crate) fn is_disclosed_by(&self, text: &str) -> bool {
+    /// The code in the `body` of a refusal, unless it repeats this client's secret, or `token`, which was sent along.
+    pub(crate) fn error_code(&self, body: &[u8], token: &str) -> Option<ErrorCode> {
         match &self.proof {
             Proof::Basic { secret } | Proof::Post { secret } => {
-                !secret.expose().is_empty() && text.contains(secret.expose())
+                answer::error_code(body, &[token, secret.expose()])
             }
-            Proof::Jwt { .. } | Proof::None => false,
+            Proof::Jwt { .. } | Proof::None => answer::error_code(body, &[token]),
         }
     }
 }

@@ -2,7 +2,7 @@ use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
 use base64_simd::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
-use super::answer::object;
+use super::answer::{error_code, object};
 use super::*;
 use crate::signature::Algorithm;
 
@@ -123,8 +123,16 @@ fn an_error_code_is_kept_only_if_it_can_stand_in_a_log_line() {
         assert_eq!(ErrorCode::new(bad), None, "{bad:?}");
     }
     for body in [r#"{"error":5}"#, r#"["error"]"#, "<html>", r#"{"error":"a","error":"b"}"#, ""] {
-        assert_eq!(error_code(body.as_bytes()), None, "{body}");
+        assert_eq!(error_code(body.as_bytes(), &[]), None, "{body}");
     }
+}
+
+#[test]
+fn an_error_code_that_repeats_a_secret_is_dropped_but_a_registered_one_never() {
+    let body = |code: &str| json!({ "error": code }).to_string();
+    assert_eq!(error_code(body("no hunter2").as_bytes(), &["hunter2"]), None);
+    assert!(error_code(body("other").as_bytes(), &["hunter2", ""]).is_some());
+    assert!(error_code(body("invalid_client").as_bytes(), &["client"]).is_some());
 }
 
 #[test]

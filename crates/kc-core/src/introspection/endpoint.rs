@@ -45,12 +45,8 @@ impl HttpIntrospector {
             return active(answer.body()).map_err(|what| IntrospectionError::Nonsense { what });
         }
         let status = answer.status();
-        let code = client::error_code(answer.body());
-        let about_credentials = is_about_credentials(status, code.as_ref());
-        let code = code.filter(|code| {
-            !code.as_str().contains(token) && !self.authentication.is_disclosed_by(code.as_str())
-        });
-        Err(if about_credentials {
+        let code = self.authentication.error_code(answer.body(), token);
+        Err(if is_about_credentials(status, code.as_ref()) {
             IntrospectionError::CredentialsRefused { status, code }
         } else {
             IntrospectionError::Status { status, code }

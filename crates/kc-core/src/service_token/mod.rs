@@ -17,7 +17,7 @@ use tokio::time::Instant;
 
 use self::answer::Granted;
 use self::state::{Held, Plan, State};
-use crate::client::{self, ClientAuthentication};
+use crate::client::ClientAuthentication;
 use crate::clock::{Clock, UnixTime};
 use crate::secret::Secret;
 use crate::transport::Transport;
@@ -231,8 +231,7 @@ impl Shared {
             self.authentication.post(&self.endpoint, &form, asked_at).map_err(ServiceTokenError::Unsigned)?;
         let answer = self.transport.send(request).await.map_err(ServiceTokenError::Unreachable)?;
         if answer.status() != StatusCode::OK {
-            let code = client::error_code(answer.body())
-                .filter(|code| !self.authentication.is_disclosed_by(code.as_str()));
+            let code = self.authentication.error_code(answer.body(), "");
             return Err(ServiceTokenError::Refused { status: answer.status(), code });
         }
         let Granted { access_token, lifetime, not_before } =

@@ -5,6 +5,7 @@ use serde_json::json;
 use tokio::time::advance;
 
 use super::*;
+use crate::client::ErrorCode;
 use crate::client::fake_transport::{Answer, FakeTransport};
 use crate::clock::FakeClock;
 use crate::transport::TransportError;
@@ -343,7 +344,7 @@ async fn any_status_but_200_is_a_refusal_with_its_code_and_a_remedy() {
         let (_, tokens) = tokens([Answer::reply(status, body)]);
         let error = tokens.token().await.unwrap_err();
         let ServiceTokenError::Refused { status: got, code: got_code } = &error else { panic!("{error:?}") };
-        assert_eq!((got.as_u16(), got_code.as_ref().map(client::ErrorCode::as_str)), (status, code));
+        assert_eq!((got.as_u16(), got_code.as_ref().map(ErrorCode::as_str)), (status, code));
         assert!(error.diagnosis(tokens.client_id()).contains(remedy), "{}", error.diagnosis("api"));
     }
 }
