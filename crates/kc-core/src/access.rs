@@ -1,4 +1,6 @@
-//! Which route is open to whom: a table that is complete, or no service.
+//! Which route is open to whom.
+//!
+//! A route comes into an adapter's router together with its access or not at all, so none is left without.
 
 use std::fmt;
 
@@ -51,19 +53,12 @@ pub struct Route {
 #[serde(transparent)]
 pub struct RouteTable {
     routes: Vec<Route>,
-    #[serde(skip)]
-    without_access: Vec<String>,
 }
 
 /// A table that no service may start with.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum RouteError {
-    /// Routes that have neither a rule nor an exemption.
-    Unguarded {
-        /// Their patterns.
-        patterns: Vec<String>,
-    },
     /// A pattern that was added twice: which of the two accesses holds would depend on the router.
     Twice {
         /// It.
@@ -74,11 +69,6 @@ pub enum RouteError {
 impl fmt::Display for RouteError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unguarded { patterns } => write!(
-                f,
-                "neither a rule nor an exemption for {}: give each a rule, or say that it is public",
-                patterns.join(", ")
-            ),
             Self::Twice { pattern } => write!(f, "{pattern} was added twice: add all its methods at once"),
         }
     }
@@ -92,28 +82,19 @@ impl RouteTable {
         self.routes.push(Route { pattern: pattern.into(), access: access.into() });
     }
 
-    /// Adds a route that nobody has said anything about: [`check`](Self::check) will name it.
-    pub fn add_unguarded(&mut self, pattern: impl Into<String>) {
-        self.without_access.push(pattern.into());
-    }
-
     /// Takes the routes of another table, under `prefix`.
     pub fn nest(&mut self, prefix: &str, other: Self) {
         let prefix = prefix.trim_end_matches('/');
         let join = |pattern: String| if pattern == "/" { prefix.to_owned() } else { format!("{prefix}{pattern}") };
         self.routes
             .extend(other.routes.into_iter().map(|route| Route { pattern: join(route.pattern), ..route }));
-        self.without_access.extend(other.without_access.into_iter().map(join));
     }
 
-    /// Whether every route has its access, and only one.
+    /// Whether every route has one access only.
     ///
     /// # Errors
     /// [`RouteError`] names the routes.
     pub fn check(&self) -> Result<(), RouteError> {
-        if !self.without_access.is_empty() {
-            return Err(RouteError::Unguarded { patterns: self.without_access.clone() });
-        }
         for (n, route) in self.routes.iter().enumerate() {
             if self.routes.iter().take(n).any(|earlier| earlier.pattern == route.pattern) {
                 return Err(RouteError::Twice { pattern: route.pattern.clone() });
@@ -164,15 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn a_route_without_access_or_with_two_is_named() {
-        let mut table = RouteTable::default();
-        table.add("/a", Access::Public);
-        let mut inner = RouteTable::default();
-        inner.add_unguarded("/b");
-        table.nest("/in", inner);
-        let error = table.check().unwrap_err();
-        assert_eq!(error, RouteError::Unguarded { patterns: vec!["/in/b".to_owned()] });
-        assert!(error.to_string().contains("/in/b"));
+    fn a_route_with_two_accesses_is_named() {
         let mut table = RouteTable::default();
         table.add("/a", Access::Public);
         table.add("/a", authenticated());

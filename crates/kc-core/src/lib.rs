@@ -2,7 +2,7 @@
 //!
 //! | you want to … | start at |
 //! | --- | --- |
-//! | protect a service by its settings | [`Guard::builder`] |
+//! | protect a service by its settings | [`Keycloak`] |
 //! | say who may do what | [`rules`] |
 //! | check a token | [`validator::JwtValidator`] |
 //! | write an adapter for a framework | [`Guard::admit`], [`wire::RequestView`] |
@@ -24,6 +24,7 @@ mod error;
 mod guard;
 pub mod introspection;
 mod json;
+mod keycloak;
 pub mod keys;
 mod principal;
 pub mod roles;
@@ -42,4 +43,5 @@ pub use access::{Access, Route, RouteError, RouteTable};
 pub use authenticator::{Authenticator, BearerAuthenticator};
 pub use error::AuthError;
 pub use guard::{Admission, Admitted, Guard, GuardBuilder};
+pub use keycloak::{Keycloak, ResourceMetadata};
 pub use principal::Principal;

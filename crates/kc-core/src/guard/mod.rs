@@ -103,7 +103,7 @@ impl Guard {
             Access::Require(rule) => self.require(request, rule).await,
         };
         let caller = caller.or_else(|| outcome.as_ref().ok().and_then(|known| known.principal().cloned()));
-        let outcome = outcome.map_err(|error| self.refuse(request, error));
+        let outcome = outcome.map_err(|error| self.refuse(error));
         let event = self.event(request, outcome.as_ref().err(), caller.as_ref());
         Admitted { outcome, audit: AuditTicket::new(event, Arc::clone(&self.inner.audit)) }
     }
@@ -121,21 +121,20 @@ impl Guard {
         principal: &Principal,
         rule: &Rule,
     ) -> Result<(), Refusal> {
-        self.decide(request, principal, rule).await.map_err(|error| self.refuse(request, error))
+        self.decide(request, principal, rule).await.map_err(|error| self.refuse(error))
     }
 
     /// Turns an error into a refusal, and tells the log what the caller is not told.
     #[must_use]
-    pub fn refuse(&self, request: &RequestView<'_>, error: AuthError) -> Refusal {
+    pub fn refuse(&self, error: AuthError) -> Refusal {
         let detail = error.to_string();
         let refusal = Refusal::from(error);
-        let (method, path) = (shortened(request.method, 20), shortened(request.path, 200));
         let code = refusal.code();
         // `{:?}` escapes: nothing that came in makes a line of its own.
         if refusal.status().is_server_error() {
-            tracing::error!(target: "kc", code, "{method:?} {path:?} refused: {detail:?}");
+            tracing::error!(target: "kc", "refused, {code}: {detail:?}");
         } else {
-            tracing::debug!(target: "kc", code, "{method:?} {path:?} refused: {detail:?}");
+            tracing::debug!(target: "kc", "refused, {code}: {detail:?}");
         }
         refusal
     }

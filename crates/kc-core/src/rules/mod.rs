@@ -162,6 +162,22 @@ pub const fn custom(name: &'static str, check: fn(&Principal) -> bool) -> Rule {
     Rule(Kind::Custom { name, check })
 }
 
+/// A rule by a name of its own, for an extractor to demand.
+///
+/// ```
+/// use kc_core::rules::{Requirement, Rule, any_role};
+///
+/// struct ReadItems;
+///
+/// impl Requirement for ReadItems {
+///     const RULE: Rule = any_role(&["api-read", "api-admin"]);
+/// }
+/// ```
+pub trait Requirement {
+    /// The rule.
+    const RULE: Rule;
+}
+
 impl Rule {
     /// At least one of these roles, known at run time.
     #[must_use]

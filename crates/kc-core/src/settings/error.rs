@@ -18,6 +18,11 @@ impl SettingsError {
         Self { setting: setting.into(), problem }
     }
 
+    /// A value of the right shape that turned out not to work when it was used.
+    pub(crate) fn unusable(variable: &str, what: String, remedy: &'static str) -> Self {
+        Self::new(variable, Problem::malformed(format!("cannot be used ({what})"), remedy))
+    }
+
     /// The variable's name, with the file and the key when the value came from one: `KEYCLOAK_URL (in .env)`.
     #[must_use]
     pub fn setting(&self) -> &str {
