@@ -3,6 +3,7 @@
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
+use http::StatusCode;
 use kc_core::wire::Refusal;
 use kc_core::{AuthError, Guard};
 
@@ -20,7 +21,8 @@ pub struct Rejection {
     code: &'static str,
 }
 
-/// Left in the response's extensions, for the audit.
+/// Left in the response's extensions by a refusal that is about who calls, for the audit. A parameter that is wrong is
+/// not.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Refused {
     pub(crate) code: &'static str,
@@ -55,7 +57,9 @@ impl Rejection {
 impl IntoResponse for Rejection {
     fn into_response(self) -> Response {
         let mut response = self.response.map(Body::from);
-        response.extensions_mut().insert(Refused { code: self.code });
+        if matches!(response.status(), StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
+            response.extensions_mut().insert(Refused { code: self.code });
+        }
         response
     }
 }

@@ -43,7 +43,8 @@ impl JsonLines {
 
     fn to(out: impl Write + Send + 'static) -> io::Result<Self> {
         let (events, waiting) = sync_channel(WAITING);
-        let writer = std::thread::Builder::new().name("kc-audit".to_owned()).spawn(move || write(&waiting, out))?;
+        let writer =
+            std::thread::Builder::new().name("kc-audit".to_owned()).spawn(move || write(&waiting, out))?;
         Ok(Self { events: Some(events), writer: Some(writer) })
     }
 }
