@@ -103,16 +103,18 @@ async fn time_passes_by_the_issuers_clock() {
     let issuer = issuer().await;
     let session = login(&issuer).await;
     let token = text(&session, "access_token");
-    issuer.set_clock_skew(299);
+    issuer.set_clock_skew(290);
     assert!(is_active(&issuer, token).await);
-    issuer.set_clock_skew(301);
+    issuer.set_clock_skew(310);
     assert!(!is_active(&issuer, token).await);
     assert_eq!(refresh(&issuer, &session).await.0, 200);
-    issuer.set_clock_skew(301 + 1801);
+    issuer.set_clock_skew(310 + 1810);
     assert_eq!(refresh(&issuer, &session).await.0, 400, "idle for longer than the realm allows");
     issuer.set_clock_skew(-3600);
+    let before = issuer.now();
     let early = issuer.token("alice", "api").await.expect("minted");
-    assert_eq!(part(&early, 1)["iat"], json!(issuer.now()));
+    let iat = part(&early, 1)["iat"].as_i64().expect("a time");
+    assert!((before..=issuer.now()).contains(&iat));
 }
 
 #[tokio::test]
