@@ -19,7 +19,7 @@ pub(crate) enum Value<'a> {
     /// Exact up to 2^53, far beyond any date.
     Number(f64),
     String(Cow<'a, str>),
-    Array(Vec<Value<'a>>),
+    Array(Vec<Self>),
     Object(Object<'a>),
 }
 

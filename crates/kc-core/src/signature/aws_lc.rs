@@ -56,8 +56,11 @@ pub(crate) fn verifier_for(
     key.map(|key| Box::new(Parsed(key)) as Box<dyn SignatureVerifier>).map_err(|_| KeyDefect::Invalid)
 }
 
+/// One for each algorithm that a key can do.
+pub(crate) type Verifiers = Vec<(Algorithm, Box<dyn SignatureVerifier>)>;
+
 /// Verifiers for every algorithm that the key of a DER `SubjectPublicKeyInfo` (RFC 5280 §4.1.2.7) can do.
-pub(crate) fn parse_spki(der: &[u8]) -> Result<Vec<(Algorithm, Box<dyn SignatureVerifier>)>, KeyDefect> {
+pub(crate) fn parse_spki(der: &[u8]) -> Result<Verifiers, KeyDefect> {
     let boxed = |key| Box::new(Parsed(key)) as Box<dyn SignatureVerifier>;
     for alg in [Algorithm::Es256, Algorithm::Es384, Algorithm::Es512] {
         let Some((_, algorithm)) = ec(alg) else { continue };
@@ -87,7 +90,7 @@ pub(crate) fn parse_spki(der: &[u8]) -> Result<Vec<(Algorithm, Box<dyn Signature
 }
 
 /// The same for the older form of an RSA key alone, PKCS #1 `RSAPublicKey` (RFC 8017 appendix A.1.1).
-pub(crate) fn parse_pkcs1(key: &[u8]) -> Result<Vec<(Algorithm, Box<dyn SignatureVerifier>)>, KeyDefect> {
+pub(crate) fn parse_pkcs1(key: &[u8]) -> Result<Verifiers, KeyDefect> {
     const RSA_ENCRYPTION: [u8; 15] = [0x30, 13, 6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 1, 5, 0];
     let bits = der(0x03, &[&[0][..], key].concat());
     parse_spki(&der(0x30, &[&RSA_ENCRYPTION[..], &bits].concat()))
