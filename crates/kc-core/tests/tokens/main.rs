@@ -1,5 +1,7 @@
 //! Whole tokens against the public API: a real signature, a real validator, a verdict.
 
+#![expect(clippy::string_slice, reason = "tokens are ASCII")]
+
 #[cfg(test)]
 mod bearer_tokens;
 #[cfg(test)]
@@ -10,5 +12,7 @@ mod differential;
 mod endpoint;
 #[cfg(test)]
 mod issuer;
+#[cfg(test)]
+mod key_lessons;
 #[cfg(test)]
 mod properties;
