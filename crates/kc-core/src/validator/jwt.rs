@@ -153,3 +153,6 @@ fn found<'k>(keys: &'k KeySet, header: &JoseHeader) -> Result<&'k dyn SignatureV
         Lookup::Unfit | Lookup::Unknown => Err(TokenError::UnknownKey),
     }
 }
+
+#[cfg(test)]
+mod tests;
