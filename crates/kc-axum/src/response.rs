@@ -3,6 +3,7 @@
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
+use http::StatusCode;
 use kc_core::wire::Refusal;
 use kc_core::{AuthError, Guard};
 
@@ -16,11 +17,13 @@ use kc_core::{AuthError, Guard};
 /// ```
 #[derive(Debug)]
 pub struct Rejection {
-    response: http::Response<Bytes>,
+    // Boxed: a refusal is the rare case, and every extractor returns one.
+    response: Box<http::Response<Bytes>>,
     code: &'static str,
 }
 
-/// Left in the response's extensions, for the audit.
+/// Left in the response's extensions by a refusal that is about who calls, for the audit. A parameter that is wrong is
+/// not.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Refused {
     pub(crate) code: &'static str,
@@ -30,7 +33,7 @@ impl Rejection {
     /// The response to a refusal.
     #[must_use]
     pub fn new(guard: &Guard, refusal: &Refusal) -> Self {
-        Self { response: guard.response(refusal), code: refusal.code() }
+        Self { response: Box::new(guard.response(refusal)), code: refusal.code() }
     }
 
     /// The response to an error; what the caller is not told goes to the log.
@@ -42,7 +45,7 @@ impl Rejection {
     /// The response of a route that is not guarded though it should be.
     pub(crate) fn internal() -> Self {
         let refusal = Refusal::from(AuthError::Internal { reason: String::new() });
-        Self { response: refusal.to_response(""), code: refusal.code() }
+        Self { response: Box::new(refusal.to_response("")), code: refusal.code() }
     }
 
     /// The refusal's stable code.
@@ -55,7 +58,9 @@ impl Rejection {
 impl IntoResponse for Rejection {
     fn into_response(self) -> Response {
         let mut response = self.response.map(Body::from);
-        response.extensions_mut().insert(Refused { code: self.code });
+        if matches!(response.status(), StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
+            response.extensions_mut().insert(Refused { code: self.code });
+        }
         response
     }
 }

@@ -85,7 +85,8 @@ impl RouteTable {
     /// Takes the routes of another table, under `prefix`.
     pub fn nest(&mut self, prefix: &str, other: Self) {
         let prefix = prefix.trim_end_matches('/');
-        let join = |pattern: String| if pattern == "/" { prefix.to_owned() } else { format!("{prefix}{pattern}") };
+        let join =
+            |pattern: String| if pattern == "/" { prefix.to_owned() } else { format!("{prefix}{pattern}") };
         self.routes
             .extend(other.routes.into_iter().map(|route| Route { pattern: join(route.pattern), ..route }));
     }

@@ -35,7 +35,7 @@ pub enum AuthError {
     Keys(KeysUnavailable),
     /// The route does not have the method.
     MethodNotAllowed {
-        /// The methods it has, as in `Allow`.
+        /// The methods it has, as in `Allow`; empty where the framework writes that header itself.
         allow: String,
     },
     /// No credentials.

@@ -229,7 +229,11 @@ impl Keycloak {
 
 fn uri(text: &str) -> Result<Uri, SettingsError> {
     text.parse().map_err(|_| {
-        SettingsError::unusable("KEYCLOAK_URL", "makes no valid URL".to_owned(), "check the URL and the realm's name")
+        SettingsError::unusable(
+            "KEYCLOAK_URL",
+            "makes no valid URL".to_owned(),
+            "check the URL and the realm's name",
+        )
     })
 }
 

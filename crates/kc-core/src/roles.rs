@@ -81,7 +81,8 @@ impl KeycloakRoles {
 impl RoleExtractor for KeycloakRoles {
     fn extract(&self, token: &VerifiedToken) -> Result<RoleSet, TokenError> {
         let claims = token.claims();
-        let others = claims.client_roles.iter().filter(|(client, _)| *client != self.client_id).cloned().collect();
+        let others =
+            claims.client_roles.iter().filter(|(client, _)| *client != self.client_id).cloned().collect();
         Ok(RoleSet::new(claims.realm_roles.clone(), claims.roles_of(&self.client_id)).with_others(others))
     }
 }
@@ -104,7 +105,8 @@ impl ClaimPathRoles {
 
 impl RoleExtractor for ClaimPathRoles {
     fn extract(&self, token: &VerifiedToken) -> Result<RoleSet, TokenError> {
-        let wrong = TokenError::MalformedClaim { claim: "(the roles claim)", expected: "an array of strings" };
+        let wrong =
+            TokenError::MalformedClaim { claim: "(the roles claim)", expected: "an array of strings" };
         let mut value = token.claims_as::<serde_json::Value>().map_err(|_| wrong.clone())?;
         for segment in &self.path {
             value = match value {
@@ -167,7 +169,9 @@ mod tests {
 
     #[test]
     fn roles_are_read_from_any_path() {
-        let token = token(r#"{"groups":["/a"],"my.app":{"roles":["x"]},"flat":"no","deep":{"a":1},"none":null,"scope":"r w"}"#);
+        let token = token(
+            r#"{"groups":["/a"],"my.app":{"roles":["x"]},"flat":"no","deep":{"a":1},"none":null,"scope":"r w"}"#,
+        );
         let at = |path: &[&str]| ClaimPathRoles::new(path.iter().copied()).extract(&token);
         assert!(at(&["groups"]).unwrap().has("/a"));
         assert!(at(&["my.app", "roles"]).unwrap().has("x"));

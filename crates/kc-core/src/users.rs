@@ -188,8 +188,12 @@ mod tests {
     async fn a_user_is_created_once_and_brought_up_to_date() {
         let users = MemoryUsers::default();
         users.sign_in(user("s", "old", 1), true).await.unwrap().unwrap();
-        let seen = users.sign_in(User { is_staff: true, ..user("s", "new", 9) }, false).await.unwrap().unwrap();
-        assert_eq!((seen.username.as_deref(), seen.date_joined.as_secs(), seen.is_staff), (Some("new"), 1, true));
+        let seen =
+            users.sign_in(User { is_staff: true, ..user("s", "new", 9) }, false).await.unwrap().unwrap();
+        assert_eq!(
+            (seen.username.as_deref(), seen.date_joined.as_secs(), seen.is_staff),
+            (Some("new"), 1, true)
+        );
         assert_eq!(users.list(100).await.unwrap().len(), 1);
     }
 
@@ -218,7 +222,8 @@ mod tests {
         for (subject, name, joined) in [("1", "b", 2), ("2", "a", 2), ("3", "z", 1), ("4", "y", 3)] {
             users.sign_in(user(subject, name, joined), true).await.unwrap();
         }
-        let names: Vec<_> = users.list(3).await.unwrap().into_iter().filter_map(|user| user.username).collect();
+        let names: Vec<_> =
+            users.list(3).await.unwrap().into_iter().filter_map(|user| user.username).collect();
         assert_eq!(names, ["z", "a", "b"]);
     }
 }

@@ -23,7 +23,7 @@ async fn main() -> ExitCode {
         (_, Err(error)) => return failed(&error),
     };
     let service = app.into_make_service_with_connect_info::<SocketAddr>();
-    start::run(async { axum::serve(listener, service).with_graceful_shutdown(start::stopped()).await }).await
+    start::run(async |stop| axum::serve(listener, service).with_graceful_shutdown(stop.wait()).await).await
 }
 
 fn failed(error: &dyn std::error::Error) -> ExitCode {

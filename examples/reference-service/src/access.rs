@@ -6,8 +6,9 @@ use kc_core::rules::{Rule, active, all_of, all_roles, any_role, authenticated, b
 pub const ME: Rule = authenticated();
 
 /// `GET` and `POST /items`.
-pub const ITEMS: Rule =
-    by_method(const { &[("GET", any_role(&["api-read", "api-admin"])), ("POST", all_roles(&["api-admin"]))] });
+pub const ITEMS: Rule = by_method(
+    const { &[("GET", any_role(&["api-read", "api-admin"])), ("POST", all_roles(&["api-admin"]))] },
+);
 
 /// `DELETE /items/{id}`: a mistake here is not undone, so Keycloak is asked whether the token is still good.
 pub const ITEM: Rule = all_of(const { &[all_roles(&["api-admin"]), active()] });

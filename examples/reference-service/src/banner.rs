@@ -16,7 +16,10 @@ pub(crate) fn banner(settings: &Settings, kc: &Keycloak, embedded: Option<&DevIs
     push(&mut text, &format!("{:<13} {}", "algorithms", algorithms.join(" ")));
     let Some(issuer) = embedded else { return text };
     push(&mut text, "");
-    push(&mut text, "*** EMBEDDED DEVELOPMENT ISSUER: KEYCLOAK_URL is not set. Never use it in production. ***");
+    push(
+        &mut text,
+        "*** EMBEDDED DEVELOPMENT ISSUER: KEYCLOAK_URL is not set. Never use it in production. ***",
+    );
     push(&mut text, "users         alice, bob, carol, erin, frank (the password is the name)");
     push(&mut text, "");
     if let Some((client, secret, user, password)) = issuer.example_login() {

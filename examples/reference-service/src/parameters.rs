@@ -43,7 +43,9 @@ mod tests {
 
     #[test]
     fn a_name_that_is_missing_empty_doubled_or_garbage_is_bad() {
-        for query in [None, Some(""), Some("item_name"), Some("item_name="), Some("name=x"), Some("item_name=%FF")] {
+        for query in
+            [None, Some(""), Some("item_name"), Some("item_name="), Some("name=x"), Some("item_name=%FF")]
+        {
             assert!(matches!(item_name(query), Err(AuthError::BadParameter { .. })), "{query:?}");
         }
         assert!(item_name(Some("item_name=a&item_name=b")).is_err());

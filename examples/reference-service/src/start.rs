@@ -47,9 +47,12 @@ async fn try_start() -> Result<Started, String> {
         .and_then(|listener| listener.set_nonblocking(true).map(|()| listener))
         .map_err(|error| {
             let address = settings.listen();
-            format!("LISTEN cannot be used ({address}: {error}): choose a free port, or stop what listens there")
+            format!(
+                "LISTEN cannot be used ({address}: {error}): choose a free port, or stop what listens there"
+            )
         })?;
-    let address = listener.local_addr().map_err(|error| format!("LISTEN cannot be used ({error}): choose another"))?;
+    let address =
+        listener.local_addr().map_err(|error| format!("LISTEN cannot be used ({error}): choose another"))?;
     let settings = settings.with_listen(address).map_err(|error| error.to_string())?;
     let (settings, embedded) = match settings.server() {
         Server::Keycloak(_) => (settings, None),
@@ -68,10 +71,16 @@ async fn try_start() -> Result<Started, String> {
 /// What the settings can say and this service cannot do yet is refused rather than ignored.
 fn refuse_what_is_not_built(settings: &Settings) -> Result<(), String> {
     if !matches!(settings.session_store(), SessionStore::Memory) {
-        return Err("SESSION_STORE is not supported by this service yet: leave it unset, or set it to memory".to_owned());
+        return Err(
+            "SESSION_STORE is not supported by this service yet: leave it unset, or set it to memory"
+                .to_owned(),
+        );
     }
     if settings.users_database().is_some() {
-        return Err("USERS_DATABASE is not supported by this service yet: leave it unset, users live in memory".to_owned());
+        return Err(
+            "USERS_DATABASE is not supported by this service yet: leave it unset, users live in memory"
+                .to_owned(),
+        );
     }
     Ok(())
 }
@@ -97,34 +106,16 @@ fn log_to_stderr() {
     let _ = stderr.with_ansi(std::io::stderr().is_terminal()).try_init();
 }
 
-/// Waits for SIGTERM or SIGINT.
-pub async fn stopped() {
-    let interrupt = tokio::signal::ctrl_c();
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        match signal(SignalKind::terminate()) {
-            Ok(mut terminate) => {
-                tokio::select! {
-                    _ = interrupt => {}
-                    _ = terminate.recv() => {}
-                }
-            }
-            Err(error) => {
-                tracing::warn!("SIGTERM cannot be waited for ({error}): only Ctrl-C ends this service gracefully");
-                let _ = interrupt.await;
-            }
-        }
-    }
-    #[cfg(not(unix))]
-    let _ = interrupt.await;
-    tracing::info!("stopping: no new connections, requests in flight have {} s", GRACE.as_secs());
-}
-
-/// Runs `server`, which ends by itself once [`stopped`] and its requests are done, for as long as that is allowed.
-pub async fn run(server: impl Future<Output = std::io::Result<()>>) -> ExitCode {
+/// Runs a server until SIGTERM or SIGINT. `serve` gets a future that ends then: the server takes no new connections,
+/// finishes the requests in flight, and ends by itself, or is cut when that takes too long.
+pub async fn run(serve: impl AsyncFnOnce(Stop) -> std::io::Result<()>) -> ExitCode {
+    let (tell, told) = tokio::sync::oneshot::channel();
+    let server = serve(Stop { told });
     let overdue = async {
-        stopped().await;
+        signalled().await;
+        tracing::info!("stopping: no new connections, requests in flight have {} s", GRACE.as_secs());
+        // The server may have ended already.
+        let _ = tell.send(());
         tokio::time::sleep(GRACE).await;
     };
     tokio::select! {
@@ -140,4 +131,43 @@ pub async fn run(server: impl Future<Output = std::io::Result<()>>) -> ExitCode 
             ExitCode::SUCCESS
         }
     }
+}
+
+/// Tells a server to stop.
+#[derive(Debug)]
+pub struct Stop {
+    told: tokio::sync::oneshot::Receiver<()>,
+}
+
+impl Stop {
+    /// Ends when the server is to stop.
+    pub async fn wait(self) {
+        // An error means that nobody is left to tell it, which is as good a reason.
+        let _ = self.told.await;
+    }
+}
+
+/// Waits for SIGTERM or SIGINT.
+async fn signalled() {
+    let interrupt = tokio::signal::ctrl_c();
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        match signal(SignalKind::terminate()) {
+            Ok(mut terminate) => {
+                tokio::select! {
+                    _ = interrupt => {}
+                    _ = terminate.recv() => {}
+                }
+            }
+            Err(error) => {
+                tracing::warn!(
+                    "SIGTERM cannot be waited for ({error}): only Ctrl-C ends this service gracefully"
+                );
+                let _ = interrupt.await;
+            }
+        }
+    }
+    #[cfg(not(unix))]
+    let _ = interrupt.await;
 }

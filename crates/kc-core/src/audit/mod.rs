@@ -230,7 +230,8 @@ pub(crate) mod tests {
     #[test]
     fn nothing_in_an_event_makes_a_second_line_or_hides_the_first() {
         let nasty = "a\n{\"decision\":\"allow\"}\r\t\u{1b}[2J\u{7f}\u{85}\u{2028}\u{2029}\u{202e}\u{0}\"\\";
-        let line = AuditEvent { username: Some(nasty.to_owned()), path: nasty.to_owned(), ..event() }.to_json_line();
+        let line =
+            AuditEvent { username: Some(nasty.to_owned()), path: nasty.to_owned(), ..event() }.to_json_line();
         assert!(line.chars().all(|letter| !is_treacherous(letter)), "{line}");
         let read: serde_json::Value = serde_json::from_str(&line).unwrap();
         assert_eq!(read["username"], nasty);

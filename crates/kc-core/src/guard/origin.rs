@@ -42,8 +42,8 @@ fn hops(request: &RequestView<'_>) -> Vec<Option<IpAddr>> {
     elements
         .map(|element| {
             let parameters = element.split(';').filter_map(|parameter| parameter.split_once('='));
-            let node = parameters.filter(|(name, _)| name.trim().eq_ignore_ascii_case("for")).map(|(_, node)| node);
-            node.last().and_then(parse)
+            let mut nodes = parameters.filter(|(name, _)| name.trim().eq_ignore_ascii_case("for"));
+            nodes.next_back().and_then(|(_, node)| parse(node))
         })
         .collect()
 }
@@ -63,7 +63,8 @@ fn parse(node: &str) -> Option<IpAddr> {
 /// `X-Request-Id`, if it came once and is short and plain; else a new one.
 pub(super) fn request_id(request: &RequestView<'_>) -> String {
     let plain = |id: &&str| {
-        (1..=128).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte))
+        (1..=128).contains(&id.len())
+            && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte))
     };
     request.single("x-request-id").filter(plain).map_or_else(new_id, str::to_owned)
 }
@@ -84,7 +85,10 @@ mod tests {
     use crate::settings::{Settings, Sources};
 
     fn trusted(list: &str) -> Vec<TrustedProxy> {
-        Settings::load(&Sources::default().variable("TRUSTED_PROXIES", list)).unwrap().trusted_proxies().to_vec()
+        Settings::load(&Sources::default().variable("TRUSTED_PROXIES", list))
+            .unwrap()
+            .trusted_proxies()
+            .to_vec()
     }
 
     fn headers(lines: &[(&'static str, &'static str)]) -> HeaderMap {

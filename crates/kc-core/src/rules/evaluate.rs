@@ -71,15 +71,18 @@ impl Rule {
             Kind::AllRoles(names) => {
                 let missing: Vec<String> =
                     names.iter().filter(|name| !roles.has(name)).map(str::to_owned).collect();
-                if missing.is_empty() { Verdict::Granted } else { Verdict::Denied(Denial::MissingRoles(missing)) }
+                if missing.is_empty() {
+                    Verdict::Granted
+                } else {
+                    Verdict::Denied(Denial::MissingRoles(missing))
+                }
             }
             Kind::Any(rules) => any(rules.as_slice(), question),
             Kind::AnyRole(names) => granted(names.iter().any(|name| roles.has(name))),
             Kind::Authenticated => Verdict::Granted,
             Kind::ByMethod(methods) => {
                 let method = if question.method == "HEAD" { "GET" } else { question.method };
-                let rule = methods.iter().find(|(listed, _)| *listed == method);
-                rule.map_or(INSUFFICIENT, |(_, rule)| rule.decide(question))
+                methods.get(method).map_or(INSUFFICIENT, |rule| rule.decide(question))
             }
             Kind::ClientRole { client, role } => {
                 // The own client's roles are kept apart from the others', but `resource_access` has them by name.
@@ -144,9 +147,10 @@ fn any(rules: &[Rule], question: &Question<'_>) -> Verdict {
 fn step_up(level: &str, max_age: Option<Duration>, question: &Question<'_>) -> Verdict {
     let claims = question.principal.claims();
     // No level is asked of a rule that is about age alone.
-    let strong = level.is_empty()
-        || claims.acr.as_deref().is_some_and(|got| question.acr_levels.reaches(got, level));
-    let fresh = max_age.is_none_or(|age| claims.authenticated_at.is_some_and(|at| question.now <= at.plus(age)));
+    let strong =
+        level.is_empty() || claims.acr.as_deref().is_some_and(|got| question.acr_levels.reaches(got, level));
+    let fresh =
+        max_age.is_none_or(|age| claims.authenticated_at.is_some_and(|at| question.now <= at.plus(age)));
     if strong && fresh {
         return Verdict::Granted;
     }

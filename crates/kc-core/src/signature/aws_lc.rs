@@ -11,7 +11,7 @@ use aws_lc_rs::signature::{
     RsaPublicKeyComponents, VerificationAlgorithm,
 };
 
-use super::{Algorithm, Curve, KeyDefect, KeyMaterial, SignatureVerifier};
+use super::{Algorithm, Curve, KeyDefect, KeyMaterial, SignatureVerifier, Verifiers};
 
 /// A key as aws-lc holds it, with its algorithm.
 #[derive(Debug)]
@@ -57,7 +57,7 @@ pub(crate) fn verifier_for(
 }
 
 /// Verifiers for every algorithm that the key of a DER `SubjectPublicKeyInfo` (RFC 5280 §4.1.2.7) can do.
-pub(crate) fn parse_spki(der: &[u8]) -> Result<Vec<(Algorithm, Box<dyn SignatureVerifier>)>, KeyDefect> {
+pub(crate) fn parse_spki(der: &[u8]) -> Result<Verifiers, KeyDefect> {
     let boxed = |key| Box::new(Parsed(key)) as Box<dyn SignatureVerifier>;
     for alg in [Algorithm::Es256, Algorithm::Es384, Algorithm::Es512] {
         let Some((_, algorithm)) = ec(alg) else { continue };

@@ -28,7 +28,8 @@ impl CorsPolicy {
     /// The answer to a preflight of a listed origin; `None` for any other request.
     #[must_use]
     pub fn preflight(&self, request: &RequestView<'_>) -> Option<Response<Bytes>> {
-        if request.method != "OPTIONS" || request.headers.value("access-control-request-method", 0).is_none() {
+        if request.method != "OPTIONS" || request.headers.value("access-control-request-method", 0).is_none()
+        {
             return None;
         }
         self.listed(request)?;
@@ -74,7 +75,10 @@ mod tests {
     }
 
     fn headers(lines: &[(&'static str, &'static str)]) -> HeaderMap {
-        lines.iter().map(|(name, value)| (http::HeaderName::from_static(name), HeaderValue::from_static(value))).collect()
+        lines
+            .iter()
+            .map(|(name, value)| (http::HeaderName::from_static(name), HeaderValue::from_static(value)))
+            .collect()
     }
 
     const PREFLIGHT: (&str, &str) = ("access-control-request-method", "DELETE");

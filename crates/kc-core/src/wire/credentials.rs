@@ -108,7 +108,14 @@ mod tests {
 
     #[test]
     fn the_scheme_is_read_in_any_case_and_after_any_number_of_spaces() {
-        for line in [&b"Bearer abc"[..], b"bearer abc", b"BEARER abc", b"bEaReR     abc", b"Bearer abc ", b" Bearer abc"] {
+        for line in [
+            &b"Bearer abc"[..],
+            b"bearer abc",
+            b"BEARER abc",
+            b"bEaReR     abc",
+            b"Bearer abc ",
+            b" Bearer abc",
+        ] {
             assert_eq!(read(&[line]), Ok(Some("abc".to_owned())));
         }
         assert_eq!(read(&[b"Bearer aZ09-._~+/=="]), Ok(Some("aZ09-._~+/==".to_owned())));
@@ -116,7 +123,16 @@ mod tests {
 
     #[test]
     fn no_header_an_empty_one_and_another_scheme_are_no_credentials() {
-        for lines in [&[][..], &[&b""[..]], &[b"   "], &[b"Basic YTpi"], &[b"Bearerabc"], &[b"Bearer,abc"], &[b"DPoP abc"], &[b"Token Bearer abc"]] {
+        for lines in [
+            &[][..],
+            &[&b""[..]],
+            &[b"   "],
+            &[b"Basic YTpi"],
+            &[b"Bearerabc"],
+            &[b"Bearer,abc"],
+            &[b"DPoP abc"],
+            &[b"Token Bearer abc"],
+        ] {
             assert_eq!(read(lines), Ok(None));
         }
     }
@@ -143,8 +159,18 @@ mod tests {
     #[test]
     fn characters_outside_the_alphabet_are_bad() {
         for line in [
-            &b"Bearer a b"[..], b"Bearer a,b", b"Bearer abc, Bearer abc", b"Bearer a\"b", b"Bearer \xc3\xa4", b"Bearer a=b",
-            b"Bearer =", b"Bearer a\tb", b"Bearer a\x00", b"Bearer a%20", b"Bearer <script>", b"Bearer \xff\xfe",
+            &b"Bearer a b"[..],
+            b"Bearer a,b",
+            b"Bearer abc, Bearer abc",
+            b"Bearer a\"b",
+            b"Bearer \xc3\xa4",
+            b"Bearer a=b",
+            b"Bearer =",
+            b"Bearer a\tb",
+            b"Bearer a\x00",
+            b"Bearer a%20",
+            b"Bearer <script>",
+            b"Bearer \xff\xfe",
         ] {
             assert_eq!(read(&[line]), Err(CredentialsError::Alphabet), "{line:?}");
         }

@@ -22,7 +22,13 @@ impl Problem {
     /// A problem of a known code.
     #[must_use]
     pub fn new(status: u16, code: &'static str, detail: impl Into<String>) -> Self {
-        Self { kind: format!("urn:kc:problem:{code}"), title: title(code), status, detail: detail.into(), code }
+        Self {
+            kind: format!("urn:kc:problem:{code}"),
+            title: title(code),
+            status,
+            detail: detail.into(),
+            code,
+        }
     }
 }
 

@@ -90,9 +90,17 @@ impl Refusal {
         }
         if let Some(after) = self.retry_after {
             // Whole seconds (RFC 9110 §10.2.3), rounded up: never too early.
-            headers.insert(RETRY_AFTER, HeaderValue::from(after.as_secs() + u64::from(after.subsec_nanos() > 0)));
+            headers.insert(
+                RETRY_AFTER,
+                HeaderValue::from(after.as_secs() + u64::from(after.subsec_nanos() > 0)),
+            );
         }
-        if let Some(allow) = self.allow.as_deref().and_then(|allow| HeaderValue::from_str(allow).ok()) {
+        if let Some(allow) = self
+            .allow
+            .as_deref()
+            .filter(|allow| !allow.is_empty())
+            .and_then(|allow| HeaderValue::from_str(allow).ok())
+        {
             headers.insert(ALLOW, allow);
         }
         response
