@@ -8,6 +8,7 @@
 
 mod checks;
 mod introspection;
+mod jws;
 mod jwt;
 mod unverified;
 mod userinfo;

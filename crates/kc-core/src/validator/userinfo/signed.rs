@@ -6,9 +6,10 @@ use std::time::Duration;
 use super::UserinfoError;
 use crate::clock::{Clock, SystemClock};
 use crate::json;
-use crate::keys::{KeySet, KeySource, Lookup, Refresh};
-use crate::signature::{Algorithm, SignatureVerifier};
-use crate::token::{Claims, Compact, Defect, HeaderType, JoseHeader, MAX_JSON_DEPTH, TokenError, TokenKind};
+use crate::keys::KeySource;
+use crate::signature::Algorithm;
+use crate::token::{Claims, Defect, HeaderType, MAX_JSON_DEPTH, TokenError, TokenKind};
+use crate::validator::jws::Opener;
 use crate::validator::{Policy, ValidationError};
 
 /// Who signs userinfo, and for whom.
@@ -21,8 +22,7 @@ use crate::validator::{Policy, ValidationError};
 #[derive(Debug)]
 pub struct UserinfoSignature {
     policy: Policy,
-    algorithms: Vec<Algorithm>,
-    keys: Arc<dyn KeySource>,
+    opener: Opener,
     clock: Arc<dyn Clock>,
 }
 
@@ -40,13 +40,13 @@ impl UserinfoSignature {
             audience: client_ids.into_iter().map(Into::into).collect(),
             leeway: Duration::from_secs(5),
         };
-        Self { policy, algorithms: Algorithm::ALL.to_vec(), keys, clock: Arc::new(SystemClock) }
+        Self { policy, opener: Opener::new(keys), clock: Arc::new(SystemClock) }
     }
 
     /// Narrows the algorithms. Default: [`Algorithm::ALL`]; what the key says narrows them further.
     #[must_use]
     pub fn algorithms(mut self, algorithms: impl IntoIterator<Item = Algorithm>) -> Self {
-        self.algorithms = algorithms.into_iter().collect();
+        self.opener.algorithms = algorithms.into_iter().collect();
         self
     }
 
@@ -68,31 +68,12 @@ impl UserinfoSignature {
     /// What `jwt` says, if it is signed by whom it should be.
     pub(super) async fn open(&self, jwt: &str) -> Result<Vec<u8>, ValidationError> {
         let untrusted = |error| ValidationError::Userinfo(UserinfoError::Untrusted(error));
-        let compact = Compact::parse(jwt).map_err(untrusted)?;
-        let header = JoseHeader::parse(compact.header).map_err(untrusted)?;
-        if !self.algorithms.contains(&header.alg) {
-            return Err(untrusted(TokenError::UnsupportedAlgorithm));
-        }
-        let keys = self.keys_for(&header).await?;
-        let key = found(&keys, &header).map_err(untrusted)?;
-        if !key.verify(compact.signing_input, &compact.signature) {
-            return Err(untrusted(TokenError::Signature));
-        }
-        self.check(header.typ, &compact.payload).map_err(untrusted)?;
-        Ok(compact.payload)
-    }
-
-    async fn keys_for(&self, header: &JoseHeader) -> Result<Arc<KeySet>, ValidationError> {
-        let keys = match self.keys.current() {
-            Some(keys) => keys,
-            None => self.keys.refresh(Refresh::NoKeys).await?,
-        };
-        let kid = header.kid.as_deref();
-        if !matches!(keys.find(kid, header.alg), Lookup::Unknown) {
-            return Ok(keys);
-        }
-        let generation = keys.generation();
-        Ok(self.keys.refresh(Refresh::UnknownKey { kid, generation }).await?)
+        let opened = self.opener.open(jwt).await.map_err(|error| match error {
+            ValidationError::Token(error) => untrusted(error),
+            other => other,
+        })?;
+        self.check(opened.typ, &opened.payload).map_err(untrusted)?;
+        Ok(opened.payload)
     }
 
     /// The realm signs access and ID tokens with the same keys; Keycloak's userinfo has no claim `typ`, and they have.
@@ -113,12 +94,5 @@ impl UserinfoSignature {
             Some(_) => self.policy.lifetime(&claims, now),
             None => self.policy.beginning(&claims, now),
         }
-    }
-}
-
-fn found<'k>(keys: &'k KeySet, header: &JoseHeader) -> Result<&'k dyn SignatureVerifier, TokenError> {
-    match keys.find(header.kid.as_deref(), header.alg) {
-        Lookup::Found(key) => Ok(key),
-        Lookup::Unfit | Lookup::Unknown => Err(TokenError::UnknownKey),
     }
 }
