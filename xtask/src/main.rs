@@ -1,2 +1,60 @@
-//! xtask
-fn main() {}
+//! One entry for everything a contributor or CI does: `cargo xtask --help`.
+
+mod arguments;
+mod code_lines;
+mod keycloak;
+mod layers;
+mod libtest;
+mod process;
+mod suites;
+mod summary;
+mod thin;
+mod tools;
+mod workspace;
+
+use std::process::ExitCode;
+
+use arguments::Request;
+use process::Failure;
+use workspace::Workspace;
+
+fn main() -> ExitCode {
+    let request = match arguments::parse(std::env::args().skip(1)) {
+        Ok(request) => request,
+        Err(mistake) => {
+            eprintln!("xtask: {mistake}");
+            return ExitCode::from(2);
+        }
+    };
+    match obey(request) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(failure) => {
+            eprintln!("xtask: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Carries a request out; `false` when what was asked for ran and found something wrong.
+fn obey(request: Request) -> Result<bool, Failure> {
+    match request {
+        Request::Help(text) => {
+            print!("{text}");
+            Ok(true)
+        }
+        Request::Keycloak(action) => keycloak::obey(&Workspace::load()?, action),
+        Request::ListSuites => {
+            for suite in suites::ALL {
+                println!("{:<12} {}", suite.name, suite.about);
+            }
+            Ok(true)
+        }
+        Request::Test(only) => suites::run(&Workspace::load()?, &only),
+        Request::Thin => {
+            let report = thin::measure(&Workspace::load()?)?;
+            print!("{report}");
+            Ok(report.fits())
+        }
+    }
+}

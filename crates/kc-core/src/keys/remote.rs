@@ -77,7 +77,7 @@ pub enum KeyHealth {
 
 /// A [`KeySource`] that asks a JWKS endpoint (RFC 7517 §5). Needs a Tokio runtime.
 ///
-/// See the [module's table](self) for when it asks.
+/// When it asks is said in [`KeySource`], and in the table at the head of the source file.
 #[derive(Clone)]
 pub struct RemoteKeys {
     shared: Arc<Shared>,

@@ -11,7 +11,7 @@ use aws_lc_rs::signature::{
     RsaPublicKeyComponents, VerificationAlgorithm,
 };
 
-use super::{Algorithm, Curve, KeyDefect, KeyMaterial, SignatureVerifier};
+use super::{Algorithm, Curve, KeyDefect, KeyMaterial, SignatureVerifier, Verifiers};
 
 /// A key as aws-lc holds it, with its algorithm.
 #[derive(Debug)]
@@ -55,9 +55,6 @@ pub(crate) fn verifier_for(
     };
     key.map(|key| Box::new(Parsed(key)) as Box<dyn SignatureVerifier>).map_err(|_| KeyDefect::Invalid)
 }
-
-/// One for each algorithm that a key can do.
-pub(crate) type Verifiers = Vec<(Algorithm, Box<dyn SignatureVerifier>)>;
 
 /// Verifiers for every algorithm that the key of a DER `SubjectPublicKeyInfo` (RFC 5280 §4.1.2.7) can do.
 pub(crate) fn parse_spki(der: &[u8]) -> Result<Verifiers, KeyDefect> {

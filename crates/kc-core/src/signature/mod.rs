@@ -4,6 +4,7 @@
 
 mod algorithm;
 mod aws_lc;
+pub mod signer;
 
 use std::fmt;
 
@@ -19,6 +20,9 @@ pub trait SignatureVerifier: fmt::Debug + Send + Sync {
     /// Whether `signature` is this key's over `message` (RFC 7515 §5.2, step 8).
     fn verify(&self, message: &[u8], signature: &[u8]) -> bool;
 }
+
+/// One verifier for each algorithm that a key is good for.
+pub type Verifiers = Vec<(Algorithm, Box<dyn SignatureVerifier>)>;
 
 /// The parts of a public key as a JWK gives them (RFC 7518 §6, RFC 8037 §2), decoded.
 #[derive(Clone, Debug, Eq, PartialEq)]

@@ -5,6 +5,8 @@ use std::sync::Mutex;
 use super::*;
 use crate::clock::{FakeClock, UnixTime};
 use crate::keys::{Key, KeysUnavailable};
+use crate::keys::{KeySet, Refresh};
+use crate::signature::SignatureVerifier;
 use crate::token::MAX_TOKEN_BYTES;
 
 const NOW: i64 = 1_795_310_500;

@@ -1,0 +1,109 @@
+//! Extractors: who is calling.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::ops::Deref;
+
+use axum::extract::{FromRequestParts, OptionalFromRequestParts};
+use http::request::Parts;
+use kc_core::rules::Requirement;
+use kc_core::{Admission, AuthError, Guard};
+
+use crate::response::Rejection;
+use crate::view::view;
+
+/// What the layer leaves for the extractors.
+#[derive(Clone)]
+pub(crate) struct Caller {
+    pub(crate) guard: Guard,
+    pub(crate) admission: Admission,
+}
+
+impl Caller {
+    /// A route without the layer is a mistake of ours, and nobody comes in by it.
+    fn of(parts: &Parts) -> Result<&Self, Rejection> {
+        parts.extensions.get::<Self>().ok_or_else(|| {
+            let path = view(parts).route.unwrap_or_default();
+            tracing::error!(
+                target: "kc",
+                "the handler of {path:?} asks who calls, but its route is not guarded: add it by kc_axum::Routes, or \
+                 give it the layer kc_axum::require"
+            );
+            Rejection::internal()
+        })
+    }
+}
+
+/// The caller: `async fn me(user: Principal)`.
+///
+/// Answers 401 where the route lets callers in without credentials and there are none, and 500 on a route without the
+/// guard's layer. `Option<Principal>` is `None` for a caller without credentials; bad credentials never get that far.
+#[derive(Clone, Debug)]
+pub struct Principal(pub kc_core::Principal);
+
+impl Deref for Principal {
+    type Target = kc_core::Principal;
+
+    fn deref(&self) -> &kc_core::Principal {
+        &self.0
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Principal {
+    type Rejection = Rejection;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Rejection> {
+        let caller = Caller::of(parts)?;
+        let known = caller.admission.principal().cloned().map(Self);
+        known.ok_or_else(|| Rejection::of(&caller.guard, AuthError::NotAuthenticated))
+    }
+}
+
+impl<S: Sync> OptionalFromRequestParts<S> for Principal {
+    type Rejection = Rejection;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Rejection> {
+        Ok(Caller::of(parts)?.admission.principal().cloned().map(Self))
+    }
+}
+
+/// A caller who satisfies the rule of `R`, whatever else the route asks for: the rule stands in the handler's
+/// signature and cannot be forgotten in the router.
+pub struct Allowed<R> {
+    principal: Principal,
+    rule: PhantomData<fn() -> R>,
+}
+
+impl<R> Allowed<R> {
+    /// The caller.
+    #[must_use]
+    pub fn into_principal(self) -> Principal {
+        self.principal
+    }
+}
+
+impl<R> Deref for Allowed<R> {
+    type Target = kc_core::Principal;
+
+    fn deref(&self) -> &kc_core::Principal {
+        &self.principal
+    }
+}
+
+impl<R> fmt::Debug for Allowed<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Allowed").field(&self.principal).finish()
+    }
+}
+
+impl<R: Requirement, S: Sync> FromRequestParts<S> for Allowed<R> {
+    type Rejection = Rejection;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Rejection> {
+        let principal = <Principal as FromRequestParts<S>>::from_request_parts(parts, state).await?;
+        let guard = &Caller::of(parts)?.guard;
+        let decision = guard.authorize(&view(parts), &principal, &R::RULE).await;
+        decision.map_err(|refusal| Rejection::new(guard, &refusal))?;
+        Ok(Self { principal, rule: PhantomData })
+    }
+}

@@ -1,0 +1,155 @@
+//! Which route is open to whom.
+//!
+//! A route comes into an adapter's router together with its access or not at all, so none is left without.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::rules::Rule;
+
+/// What a route asks of its callers.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Access {
+    /// Nothing: credentials are not even looked at.
+    Public,
+    /// Good credentials or none; bad ones are refused.
+    Optional,
+    /// Good credentials that satisfy the rule.
+    Require(Rule),
+}
+
+impl From<Rule> for Access {
+    fn from(rule: Rule) -> Self {
+        Self::Require(rule)
+    }
+}
+
+impl fmt::Display for Access {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Public => f.write_str("public"),
+            Self::Optional => f.write_str("anybody, or any valid token"),
+            Self::Require(rule) => rule.fmt(f),
+        }
+    }
+}
+
+/// A route and what it asks for.
+#[derive(Clone, Debug, Serialize)]
+pub struct Route {
+    /// The router's pattern, `/items/{id}`.
+    pub pattern: String,
+    /// What it asks for.
+    pub access: Access,
+}
+
+/// Every route of a service, in the order in which they were added. `Display` shows who may call what.
+///
+/// Adapters fill it by the same call that gives a route to the router, so that the table and the router cannot differ.
+#[derive(Clone, Debug, Default, Serialize)]
+#[serde(transparent)]
+pub struct RouteTable {
+    routes: Vec<Route>,
+}
+
+/// A table that no service may start with.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum RouteError {
+    /// A pattern that was added twice: which of the two accesses holds would depend on the router.
+    Twice {
+        /// It.
+        pattern: String,
+    },
+}
+
+impl fmt::Display for RouteError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Twice { pattern } => write!(f, "{pattern} was added twice: add all its methods at once"),
+        }
+    }
+}
+
+impl std::error::Error for RouteError {}
+
+impl RouteTable {
+    /// Adds a route.
+    pub fn add(&mut self, pattern: impl Into<String>, access: impl Into<Access>) {
+        self.routes.push(Route { pattern: pattern.into(), access: access.into() });
+    }
+
+    /// Takes the routes of another table, under `prefix`.
+    pub fn nest(&mut self, prefix: &str, other: Self) {
+        let prefix = prefix.trim_end_matches('/');
+        let join =
+            |pattern: String| if pattern == "/" { prefix.to_owned() } else { format!("{prefix}{pattern}") };
+        self.routes
+            .extend(other.routes.into_iter().map(|route| Route { pattern: join(route.pattern), ..route }));
+    }
+
+    /// Whether every route has one access only.
+    ///
+    /// # Errors
+    /// [`RouteError`] names the routes.
+    pub fn check(&self) -> Result<(), RouteError> {
+        for (n, route) in self.routes.iter().enumerate() {
+            if self.routes.iter().take(n).any(|earlier| earlier.pattern == route.pattern) {
+                return Err(RouteError::Twice { pattern: route.pattern.clone() });
+            }
+        }
+        Ok(())
+    }
+
+    /// The routes.
+    #[must_use]
+    pub fn routes(&self) -> &[Route] {
+        &self.routes
+    }
+}
+
+impl fmt::Display for RouteTable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let width = self.routes.iter().map(|route| route.pattern.len()).max().unwrap_or(0);
+        for route in &self.routes {
+            writeln!(f, "{:width$}  {}", route.pattern, route.access)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::{any_role, authenticated};
+
+    #[test]
+    fn a_table_prints_who_may_call_what() {
+        let mut table = RouteTable::default();
+        table.add("/health", Access::Public);
+        let mut items = RouteTable::default();
+        items.add("/", any_role(&["a", "b"]));
+        items.add("/{id}", authenticated());
+        table.nest("/items", items);
+        assert_eq!(table.check(), Ok(()));
+        assert_eq!(
+            table.to_string(),
+            "/health      public\n/items       any role of a, b\n/items/{id}  any valid token\n"
+        );
+        assert_eq!(
+            serde_json::to_string(&table).unwrap(),
+            r#"[{"pattern":"/health","access":"public"},{"pattern":"/items","access":{"require":{"any_role":["a","b"]}}},{"pattern":"/items/{id}","access":{"require":{"authenticated":true}}}]"#
+        );
+    }
+
+    #[test]
+    fn a_route_with_two_accesses_is_named() {
+        let mut table = RouteTable::default();
+        table.add("/a", Access::Public);
+        table.add("/a", authenticated());
+        assert_eq!(table.check(), Err(RouteError::Twice { pattern: "/a".to_owned() }));
+    }
+}

@@ -1,0 +1,89 @@
+//! A guard from its parts, or from settings.
+
+use std::sync::Arc;
+
+use super::{Guard, Inner};
+use crate::audit::{AuditSink, TracingAudit};
+use crate::authenticator::Authenticator;
+use crate::clock::{Clock, SystemClock};
+use crate::introspection::Introspector;
+use crate::rules::AcrLevels;
+use crate::settings::TrustedProxy;
+use crate::wire::ExemptPaths;
+
+/// The parts of a [`Guard`].
+#[must_use]
+pub struct GuardBuilder {
+    inner: Inner,
+}
+
+impl GuardBuilder {
+    pub(super) fn new(realm: String) -> Self {
+        Self {
+            inner: Inner {
+                realm,
+                authenticators: Vec::new(),
+                introspector: None,
+                exempt: ExemptPaths::default(),
+                acr_levels: AcrLevels::default(),
+                audit: Arc::new(TracingAudit),
+                clock: Arc::new(SystemClock),
+                trusted_proxies: Vec::new(),
+            },
+        }
+    }
+
+    /// Adds an authenticator; they are asked in the order in which they were added.
+    pub fn add_authenticator(mut self, authenticator: Arc<dyn Authenticator>) -> Self {
+        self.inner.authenticators.push(authenticator);
+        self
+    }
+
+    /// Sets who is asked whether a token is active. Default: nobody, and rules that need it end in an error.
+    pub fn introspector(mut self, introspector: Arc<dyn Introspector>) -> Self {
+        self.inner.introspector = Some(introspector);
+        self
+    }
+
+    /// Sets the paths that need no token. Default: none.
+    pub fn exempt(mut self, exempt: ExemptPaths) -> Self {
+        self.inner.exempt = exempt;
+        self
+    }
+
+    /// Sets which `acr` is stronger than which. Default: numbers compare as numbers, names only as equal.
+    pub fn acr_levels(mut self, levels: AcrLevels) -> Self {
+        self.inner.acr_levels = levels;
+        self
+    }
+
+    /// Sets where audit events go. Default: [`TracingAudit`].
+    pub fn audit(mut self, sink: Arc<dyn AuditSink>) -> Self {
+        self.inner.audit = sink;
+        self
+    }
+
+    /// Sets the clock. Default: the system's.
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.inner.clock = clock;
+        self
+    }
+
+    /// Sets whose word on where a request came from is believed. Default: nobody's.
+    pub fn trusted_proxies(mut self, proxies: impl IntoIterator<Item = TrustedProxy>) -> Self {
+        self.inner.trusted_proxies = proxies.into_iter().collect();
+        self
+    }
+
+    /// The guard.
+    #[must_use]
+    pub fn build(self) -> Guard {
+        Guard { inner: Arc::new(self.inner) }
+    }
+}
+
+impl std::fmt::Debug for GuardBuilder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("GuardBuilder").field("realm", &self.inner.realm).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,270 @@
+//! The one facade that adapters call.
+
+mod build;
+mod origin;
+
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::Response;
+
+pub use self::build::GuardBuilder;
+use crate::access::Access;
+use crate::audit::{AuditEvent, AuditSink, AuditTicket, Decision, Rfc3339, shortened};
+use crate::authenticator::Authenticator;
+use crate::clock::Clock;
+use crate::error::AuthError;
+use crate::introspection::{Introspection, Introspector, Presented};
+use crate::principal::Principal;
+use crate::rules::{AcrLevels, Question, Rule, Verdict};
+use crate::settings::TrustedProxy;
+use crate::token::{TokenError, TokenKind};
+use crate::wire::{BearerCredentials, ExemptPaths, Refusal, RequestView};
+
+/// Decides about requests. Cheap to clone; one for each service.
+///
+/// An adapter calls [`admit`](Self::admit) once for each request with what the matched route asks for, puts the
+/// [`Admission`] where its extractors find it, or sends the refusal, and finishes the audit ticket with the response's
+/// status.
+#[derive(Clone)]
+pub struct Guard {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    realm: String,
+    authenticators: Vec<Arc<dyn Authenticator>>,
+    introspector: Option<Arc<dyn Introspector>>,
+    exempt: ExemptPaths,
+    acr_levels: AcrLevels,
+    audit: Arc<dyn AuditSink>,
+    clock: Arc<dyn Clock>,
+    trusted_proxies: Vec<TrustedProxy>,
+}
+
+/// What an adapter does with a request.
+#[derive(Debug)]
+#[must_use]
+pub struct Admitted {
+    /// Let it through as this, or refuse it.
+    pub outcome: Result<Admission, Refusal>,
+    /// To be finished with the response's status.
+    pub audit: AuditTicket,
+}
+
+/// As whom a request goes on to its handler.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Admission {
+    /// Nobody in particular: the route is open to those without credentials, and there are none.
+    Anonymous,
+    /// A caller whose credentials were checked.
+    Known(Principal),
+    /// Credentials were not looked at: the route is public, or the path is exempt.
+    Unasked,
+}
+
+impl Admission {
+    /// The caller, if one is known.
+    #[must_use]
+    pub fn principal(&self) -> Option<&Principal> {
+        match self {
+            Self::Known(principal) => Some(principal),
+            Self::Anonymous | Self::Unasked => None,
+        }
+    }
+}
+
+impl Guard {
+    /// A guard put together by hand, in the name of `realm`. Without an authenticator it refuses everybody.
+    pub fn builder(realm: impl Into<String>) -> GuardBuilder {
+        GuardBuilder::new(realm.into())
+    }
+
+    /// The realm, as it stands in challenges.
+    #[must_use]
+    pub fn realm(&self) -> &str {
+        &self.inner.realm
+    }
+
+    /// Decides about a request: who sends it, and whether they may, by what the matched route asks for.
+    ///
+    /// # Cancellation
+    /// Dropping the future is safe; then no event is recorded.
+    pub async fn admit(&self, request: &RequestView<'_>, access: &Access) -> Admitted {
+        let (outcome, caller) = match access {
+            Access::Public => {
+                return Admitted { outcome: Ok(Admission::Unasked), audit: AuditTicket::none() };
+            }
+            _ if self.inner.exempt.contains(request.path) => (Ok(Admission::Unasked), None),
+            Access::Optional => (self.identify(request).await, None),
+            Access::Require(rule) => self.require(request, rule).await,
+        };
+        let caller = caller.or_else(|| outcome.as_ref().ok().and_then(|known| known.principal().cloned()));
+        let outcome = outcome.map_err(|error| self.refuse(error));
+        let event = self.event(request, outcome.as_ref().err(), caller.as_ref());
+        Admitted { outcome, audit: AuditTicket::new(event, Arc::clone(&self.inner.audit)) }
+    }
+
+    /// Decides whether a known caller satisfies a further rule: for extractors.
+    ///
+    /// # Errors
+    /// The refusal, ready to be sent.
+    ///
+    /// # Cancellation
+    /// Dropping the future is safe.
+    pub async fn authorize(
+        &self,
+        request: &RequestView<'_>,
+        principal: &Principal,
+        rule: &Rule,
+    ) -> Result<(), Refusal> {
+        self.decide(request, principal, rule).await.map_err(|error| self.refuse(error))
+    }
+
+    /// Turns an error into a refusal, and tells the log what the caller is not told.
+    #[must_use]
+    pub fn refuse(&self, error: AuthError) -> Refusal {
+        let detail = error.to_string();
+        let refusal = Refusal::from(error);
+        let code = refusal.code();
+        // `{:?}` escapes: nothing that came in makes a line of its own.
+        if refusal.status().is_server_error() {
+            tracing::error!(target: "kc", "refused, {code}: {detail:?}");
+        } else {
+            tracing::debug!(target: "kc", "refused, {code}: {detail:?}");
+        }
+        refusal
+    }
+
+    /// The response to a refusal, in the name of the realm.
+    #[must_use]
+    pub fn response(&self, refusal: &Refusal) -> Response<Bytes> {
+        refusal.to_response(&self.inner.realm)
+    }
+
+    async fn identify(&self, request: &RequestView<'_>) -> Result<Admission, AuthError> {
+        for authenticator in &self.inner.authenticators {
+            if let Some(principal) = authenticator.authenticate(request).await? {
+                return Ok(Admission::Known(principal));
+            }
+        }
+        Ok(Admission::Anonymous)
+    }
+
+    /// The outcome, and the caller if one is known, refused or not: the audit names them.
+    async fn require(
+        &self,
+        request: &RequestView<'_>,
+        rule: &Rule,
+    ) -> (Result<Admission, AuthError>, Option<Principal>) {
+        let principal = match self.identify(request).await {
+            Ok(Admission::Known(principal)) => principal,
+            Ok(_) => return (Err(AuthError::NotAuthenticated), None),
+            Err(error) => return (Err(error), None),
+        };
+        let decision = self.decide(request, &principal, rule).await;
+        (decision.map(|()| Admission::Known(principal.clone())), Some(principal))
+    }
+
+    async fn decide(
+        &self,
+        request: &RequestView<'_>,
+        principal: &Principal,
+        rule: &Rule,
+    ) -> Result<(), AuthError> {
+        let mut question = Question {
+            principal,
+            method: request.method,
+            now: self.inner.clock.now(),
+            acr_levels: &self.inner.acr_levels,
+            active: None,
+        };
+        match rule.decide(&question) {
+            Verdict::Granted => return Ok(()),
+            Verdict::Denied(denial) => return Err(denial.into()),
+            Verdict::AskIfActive => {}
+        }
+        self.ask_if_active(request, principal).await?;
+        question.active = Some(true);
+        match rule.decide(&question) {
+            Verdict::Granted => Ok(()),
+            Verdict::Denied(denial) => Err(denial.into()),
+            // Cannot be: the question was answered. Were it so, nobody passes.
+            Verdict::AskIfActive => Err(AuthError::Internal { reason: "a rule stays undecided".to_owned() }),
+        }
+    }
+
+    /// RFC 7662: whether Keycloak still knows the token, as the same one. A token that is not active passes no rule,
+    /// whatever else the rule would accept.
+    async fn ask_if_active(&self, request: &RequestView<'_>, principal: &Principal) -> Result<(), AuthError> {
+        let Some(introspector) = &self.inner.introspector else {
+            let reason = "the rule asks for introspection, and the guard has no introspector: set \
+                          KEYCLOAK_CLIENT_SECRET, or give it one";
+            return Err(AuthError::Internal { reason: reason.to_owned() });
+        };
+        let bearer = BearerCredentials::read(request.headers)?.ok_or(AuthError::NotAuthenticated)?;
+        let client_id = introspector.client_id();
+        let answer = match introspector.introspect(bearer.token(), None).await {
+            Ok(Introspection::Active(answer)) => answer,
+            Ok(inactive @ Introspection::Inactive) => {
+                tracing::info!(target: "kc", "introspection: {}", inactive.diagnosis(client_id));
+                return Err(TokenError::Inactive.into());
+            }
+            Err(error) => return Err(AuthError::Introspection { reason: error.diagnosis(client_id) }),
+        };
+        let claims = principal.claims();
+        let presented = Presented { issuer: claims.issuer.as_deref(), subject: claims.subject.as_deref() };
+        answer.agrees_with(&presented).map_err(|disagreement| {
+            tracing::warn!(target: "kc", "introspection: {disagreement}");
+            match answer.kind().map(TokenKind::from_claim) {
+                Some(got) if answer.kind() != Some("Bearer") => TokenError::WrongType { got }.into(),
+                _ => TokenError::Inactive.into(),
+            }
+        })
+    }
+
+    fn event(
+        &self,
+        request: &RequestView<'_>,
+        refusal: Option<&Refusal>,
+        caller: Option<&Principal>,
+    ) -> AuditEvent {
+        let claims = caller.map(Principal::claims);
+        let owned = |text: Option<&String>| text.map(|text| shortened(text, 256).into_owned());
+        AuditEvent {
+            time: Rfc3339(self.inner.clock.now()),
+            event: "access",
+            decision: if refusal.is_some() { Decision::Deny } else { Decision::Allow },
+            code: refusal.map(Refusal::code),
+            status: None,
+            method: shortened(request.method, 20).into_owned(),
+            route: request.route.map(str::to_owned),
+            path: shortened(request.path, 1024).into_owned(),
+            realm: self.inner.realm.clone(),
+            sub: owned(claims.and_then(|claims| claims.subject.as_ref())),
+            username: owned(claims.and_then(|claims| claims.username.as_ref())),
+            client: owned(
+                claims.and_then(|claims| claims.authorized_party.as_ref().or(claims.client_id.as_ref())),
+            ),
+            sid: owned(claims.and_then(|claims| claims.session_id.as_ref())),
+            ip: origin::address(request, &self.inner.trusted_proxies),
+            request_id: origin::request_id(request),
+        }
+    }
+}
+
+impl fmt::Debug for Guard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Guard")
+            .field("realm", &self.inner.realm)
+            .field("authenticators", &self.inner.authenticators)
+            .field("introspector", &self.inner.introspector)
+            .field("exempt", &self.inner.exempt)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

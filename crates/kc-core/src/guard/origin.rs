@@ -1,0 +1,140 @@
+//! Where a request came from, and what it is called.
+
+use std::hash::{BuildHasher, RandomState};
+use std::net::IpAddr;
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::settings::TrustedProxy;
+use crate::wire::RequestView;
+
+/// The address of the caller: the connection's, or, as long as that is a trusted proxy, the one before it in
+/// `X-Forwarded-For`, or in `Forwarded` (RFC 7239) when there is none. Whatever a proxy that is not trusted wrote is
+/// not looked at.
+pub(super) fn address(request: &RequestView<'_>, trusted: &[TrustedProxy]) -> Option<IpAddr> {
+    let mut address = request.peer?;
+    if trusted.is_empty() {
+        return Some(address);
+    }
+    let mut hops = hops(request);
+    while trusted.iter().any(|proxy| proxy.contains(address)) {
+        match hops.pop() {
+            // The chain ends, or is not readable: the last proxy that can be named.
+            None | Some(None) => break,
+            Some(Some(before)) => address = before,
+        }
+    }
+    Some(address)
+}
+
+/// The addresses that proxies wrote, the first client's first; `None` for one that is no address.
+fn hops(request: &RequestView<'_>) -> Vec<Option<IpAddr>> {
+    let lines = |name: &str| -> Vec<String> {
+        let values = (0..).map_while(|nth| request.headers.value(name, nth));
+        values.map(|value| String::from_utf8_lossy(value).into_owned()).collect()
+    };
+    let forwarded_for = lines("x-forwarded-for");
+    if !forwarded_for.is_empty() {
+        return forwarded_for.iter().flat_map(|line| line.split(',')).map(parse).collect();
+    }
+    let forwarded = lines("forwarded");
+    let elements = forwarded.iter().flat_map(|line| line.split(','));
+    elements
+        .map(|element| {
+            let parameters = element.split(';').filter_map(|parameter| parameter.split_once('='));
+            let mut nodes = parameters.filter(|(name, _)| name.trim().eq_ignore_ascii_case("for"));
+            nodes.next_back().and_then(|(_, node)| parse(node))
+        })
+        .collect()
+}
+
+/// An address, with or without port, brackets and quotes.
+fn parse(node: &str) -> Option<IpAddr> {
+    let node = node.trim().trim_matches('"');
+    if let Ok(address) = node.parse::<IpAddr>() {
+        return Some(address);
+    }
+    if let Ok(socket) = node.parse::<std::net::SocketAddr>() {
+        return Some(socket.ip());
+    }
+    node.strip_prefix('[')?.strip_suffix(']')?.parse().ok()
+}
+
+/// `X-Request-Id`, if it came once and is short and plain; else a new one.
+pub(super) fn request_id(request: &RequestView<'_>) -> String {
+    let plain = |id: &&str| {
+        (1..=128).contains(&id.len())
+            && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte))
+    };
+    request.single("x-request-id").filter(plain).map_or_else(new_id, str::to_owned)
+}
+
+/// Unique among all that this process and others make, for finding a request again; not a secret.
+fn new_id() -> String {
+    static PROCESS: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    format!("{:016x}{:016x}", PROCESS.hash_one(u64::MAX), PROCESS.hash_one(count))
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderMap;
+
+    use super::*;
+    use crate::settings::{Settings, Sources};
+
+    fn trusted(list: &str) -> Vec<TrustedProxy> {
+        Settings::load(&Sources::default().variable("TRUSTED_PROXIES", list))
+            .unwrap()
+            .trusted_proxies()
+            .to_vec()
+    }
+
+    fn headers(lines: &[(&'static str, &'static str)]) -> HeaderMap {
+        let mut map = HeaderMap::new();
+        for (name, value) in lines {
+            map.append(*name, value.parse().unwrap());
+        }
+        map
+    }
+
+    fn from(peer: &str, headers: &HeaderMap, trusted: &[TrustedProxy]) -> String {
+        let peer = Some(peer.parse().unwrap());
+        let view = RequestView { method: "GET", path: "/", route: None, headers, peer };
+        address(&view, trusted).unwrap().to_string()
+    }
+
+    #[test]
+    fn nobody_but_a_trusted_proxy_says_where_a_request_comes_from() {
+        let headers = headers(&[("x-forwarded-for", "1.1.1.1"), ("forwarded", "for=2.2.2.2")]);
+        assert_eq!(from("9.9.9.9", &headers, &[]), "9.9.9.9");
+        assert_eq!(from("9.9.9.9", &headers, &trusted("10.0.0.1")), "9.9.9.9");
+        assert_eq!(from("10.0.0.1", &headers, &trusted("10.0.0.1")), "1.1.1.1");
+    }
+
+    #[test]
+    fn the_chain_is_read_from_our_end_to_the_first_that_is_not_trusted() {
+        let trusted = trusted("10.0.0.0/8");
+        let spoofed = headers(&[("x-forwarded-for", "6.6.6.6, 1.1.1.1"), ("x-forwarded-for", "10.0.0.2")]);
+        assert_eq!(from("10.0.0.1", &spoofed, &trusted), "1.1.1.1");
+        let garbage = headers(&[("x-forwarded-for", "1.1.1.1, unknown, 10.0.0.2")]);
+        assert_eq!(from("10.0.0.1", &garbage, &trusted), "10.0.0.2");
+        let forwarded = headers(&[("forwarded", r#"for=6.6.6.6, proto=http;For="[2001:db8::1]:4711""#)]);
+        assert_eq!(from("10.0.0.1", &forwarded, &trusted), "2001:db8::1");
+        assert_eq!(from("10.0.0.1", &headers(&[]), &trusted), "10.0.0.1");
+    }
+
+    #[test]
+    fn a_request_id_is_taken_over_only_when_it_is_plain() {
+        let id = |value: &'static str| {
+            let headers = headers(&[("x-request-id", value)]);
+            request_id(&RequestView { method: "GET", path: "/", route: None, headers: &headers, peer: None })
+        };
+        assert_eq!(id("abc-1.2:3_4"), "abc-1.2:3_4");
+        for value in ["", "a b", "a\"b", "a;b"] {
+            assert_eq!(id(value).len(), 32, "{value}");
+        }
+        assert_ne!(id(""), id(""));
+    }
+}

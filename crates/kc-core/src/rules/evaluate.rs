@@ -1,0 +1,162 @@
+//! The decision: rule × caller × now, nothing else.
+
+use std::time::Duration;
+
+use super::{Denial, Kind, Rule};
+use crate::clock::UnixTime;
+use crate::principal::Principal;
+
+/// What `acr` values are worth.
+///
+/// With a list, weakest first, a value is as strong as its place, and one that is not in the list is worth nothing.
+/// Without, numbers compare as numbers and names only as equal.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct AcrLevels {
+    weakest_first: Vec<String>,
+}
+
+impl AcrLevels {
+    /// The values, weakest first.
+    #[must_use]
+    pub fn new<S: Into<String>>(weakest_first: impl IntoIterator<Item = S>) -> Self {
+        Self { weakest_first: weakest_first.into_iter().map(Into::into).collect() }
+    }
+
+    fn reaches(&self, got: &str, needed: &str) -> bool {
+        if self.weakest_first.is_empty() {
+            return match (got.parse::<u64>(), needed.parse::<u64>()) {
+                (Ok(got), Ok(needed)) => got >= needed,
+                _ => got == needed,
+            };
+        }
+        let place = |level: &str| self.weakest_first.iter().position(|listed| listed == level);
+        matches!((place(got), place(needed)), (Some(got), Some(needed)) if got >= needed)
+    }
+}
+
+/// Everything a rule may look at.
+#[derive(Clone, Copy)]
+pub(crate) struct Question<'a> {
+    pub(crate) principal: &'a Principal,
+    pub(crate) method: &'a str,
+    pub(crate) now: UnixTime,
+    pub(crate) acr_levels: &'a AcrLevels,
+    /// What introspection said, once it was asked.
+    pub(crate) active: Option<bool>,
+}
+
+/// The answer.
+#[derive(Debug, Eq, PartialEq)]
+pub(crate) enum Verdict {
+    Granted,
+    Denied(Denial),
+    /// It depends on introspection, and on nothing else any more.
+    AskIfActive,
+}
+
+const INSUFFICIENT: Verdict = Verdict::Denied(Denial::Insufficient { scope: None });
+
+impl Rule {
+    /// Decides. What costs nothing is looked at first: introspection is only asked for when the answer depends on it.
+    pub(crate) fn decide(&self, question: &Question<'_>) -> Verdict {
+        let roles = question.principal.roles();
+        let claims = question.principal.claims();
+        match &self.0 {
+            Kind::Acr { level, max_age } => step_up(level, *max_age, question),
+            Kind::Active => match question.active {
+                None => Verdict::AskIfActive,
+                Some(active) => granted(active),
+            },
+            Kind::All(rules) => all(rules.as_slice(), question),
+            Kind::AllRoles(names) => {
+                let missing: Vec<String> =
+                    names.iter().filter(|name| !roles.has(name)).map(str::to_owned).collect();
+                if missing.is_empty() {
+                    Verdict::Granted
+                } else {
+                    Verdict::Denied(Denial::MissingRoles(missing))
+                }
+            }
+            Kind::Any(rules) => any(rules.as_slice(), question),
+            Kind::AnyRole(names) => granted(names.iter().any(|name| roles.has(name))),
+            Kind::Authenticated => Verdict::Granted,
+            Kind::ByMethod(methods) => {
+                let method = if question.method == "HEAD" { "GET" } else { question.method };
+                methods.get(method).map_or(INSUFFICIENT, |rule| rule.decide(question))
+            }
+            Kind::ClientRole { client, role } => {
+                // The own client's roles are kept apart from the others', but `resource_access` has them by name.
+                granted(claims.roles_of(client).contains(role))
+            }
+            Kind::Custom { check, .. } => granted(check(question.principal)),
+            Kind::Group(path) => granted(claims.groups.contains(path)),
+            Kind::Not(rules) => match all(rules.as_slice(), question) {
+                Verdict::Granted => INSUFFICIENT,
+                Verdict::Denied(_) => Verdict::Granted,
+                Verdict::AskIfActive => Verdict::AskIfActive,
+            },
+            Kind::Organization(alias) => {
+                granted(claims.organizations.iter().any(|organization| organization.alias == **alias))
+            }
+            Kind::RealmRole(role) => granted(roles.realm().contains(role)),
+            Kind::Scope(scope) => {
+                if claims.scope.contains(scope) {
+                    Verdict::Granted
+                } else {
+                    Verdict::Denied(Denial::Insufficient { scope: Some(scope.clone().into_owned()) })
+                }
+            }
+        }
+    }
+}
+
+fn granted(yes: bool) -> Verdict {
+    if yes { Verdict::Granted } else { INSUFFICIENT }
+}
+
+/// The first denial; else a question that is open; else granted.
+fn all(rules: &[Rule], question: &Question<'_>) -> Verdict {
+    let mut verdict = Verdict::Granted;
+    for rule in rules {
+        match rule.decide(question) {
+            Verdict::Granted => {}
+            Verdict::AskIfActive => verdict = Verdict::AskIfActive,
+            denied @ Verdict::Denied(_) => return denied,
+        }
+    }
+    verdict
+}
+
+/// Granted by any; else a question that is open; else a denial: that of a single rule is told, of several none is
+/// more right than the other, but a way to step up is worth telling.
+fn any(rules: &[Rule], question: &Question<'_>) -> Verdict {
+    let mut open = false;
+    let mut denial = None;
+    for rule in rules {
+        match rule.decide(question) {
+            Verdict::Granted => return Verdict::Granted,
+            Verdict::AskIfActive => open = true,
+            Verdict::Denied(step_up @ Denial::StepUp { .. }) => denial = Some(step_up),
+            Verdict::Denied(other) if rules.len() == 1 => denial = Some(other),
+            Verdict::Denied(_) => {}
+        }
+    }
+    if open { Verdict::AskIfActive } else { denial.map_or(INSUFFICIENT, Verdict::Denied) }
+}
+
+fn step_up(level: &str, max_age: Option<Duration>, question: &Question<'_>) -> Verdict {
+    let claims = question.principal.claims();
+    // No level is asked of a rule that is about age alone.
+    let strong =
+        level.is_empty() || claims.acr.as_deref().is_some_and(|got| question.acr_levels.reaches(got, level));
+    let fresh =
+        max_age.is_none_or(|age| claims.authenticated_at.is_some_and(|at| question.now <= at.plus(age)));
+    if strong && fresh {
+        return Verdict::Granted;
+    }
+    let acr = (!level.is_empty()).then(|| level.to_owned());
+    Verdict::Denied(Denial::StepUp { acr, max_age })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,229 @@
+//! From an error to what the caller hears. This is the only place that decides it.
+
+use std::borrow::Cow;
+use std::fmt::{self, Write as _};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderValue, Response, StatusCode};
+
+use super::problem::Problem;
+use crate::error::AuthError;
+use crate::rules::Denial;
+
+/// A refusal, ready to be sent.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Refusal {
+    status: StatusCode,
+    code: &'static str,
+    detail: Cow<'static, str>,
+    challenge: Option<Challenge>,
+    retry_after: Option<Duration>,
+    allow: Option<String>,
+}
+
+/// The parameters of a `WWW-Authenticate: Bearer` challenge (RFC 6750 §3, RFC 9470 §3); `realm` is added when it is
+/// written, `error_description` is the refusal's detail.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Challenge {
+    /// `error`; a challenge to somebody without credentials has none.
+    pub error: Option<&'static str>,
+    /// `scope`: what is needed.
+    pub scope: Option<String>,
+    /// `acr_values`: how strong a login is needed.
+    pub acr_values: Option<String>,
+    /// `max_age` in seconds: how fresh a login is needed.
+    pub max_age: Option<u64>,
+}
+
+impl Challenge {
+    fn error(error: &'static str) -> Self {
+        Self { error: Some(error), ..Self::default() }
+    }
+}
+
+impl Refusal {
+    fn new(status: StatusCode, code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self { status, code, detail: detail.into(), challenge: None, retry_after: None, allow: None }
+    }
+
+    fn with_challenge(self, challenge: Challenge) -> Self {
+        Self { challenge: Some(challenge), ..self }
+    }
+
+    fn invalid_token(code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, code, detail).with_challenge(Challenge::error("invalid_token"))
+    }
+
+    /// The HTTP status.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// The stable code.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        self.code
+    }
+
+    /// What the caller is told.
+    #[must_use]
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+
+    /// The response: `application/problem+json`, with the challenge in the name of `realm`.
+    #[must_use]
+    pub fn to_response(&self, realm: &str) -> Response<Bytes> {
+        let problem = Problem::new(self.status.as_u16(), self.code, self.detail.as_ref());
+        // A struct of strings and a number always serialises.
+        let body = serde_json::to_vec(&problem).unwrap_or_default();
+        let mut response = Response::new(Bytes::from(body));
+        *response.status_mut() = self.status;
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if let Some(challenge) = self.challenge.as_ref().and_then(|challenge| self.header(challenge, realm)) {
+            headers.insert(WWW_AUTHENTICATE, challenge);
+        }
+        if let Some(after) = self.retry_after {
+            // Whole seconds (RFC 9110 §10.2.3), rounded up: never too early.
+            headers.insert(
+                RETRY_AFTER,
+                HeaderValue::from(after.as_secs() + u64::from(after.subsec_nanos() > 0)),
+            );
+        }
+        if let Some(allow) = self
+            .allow
+            .as_deref()
+            .filter(|allow| !allow.is_empty())
+            .and_then(|allow| HeaderValue::from_str(allow).ok())
+        {
+            headers.insert(ALLOW, allow);
+        }
+        response
+    }
+
+    fn header(&self, challenge: &Challenge, realm: &str) -> Option<HeaderValue> {
+        let mut text = format!("Bearer realm={}", Quoted(realm));
+        let mut parameter = |name: &str, value: &str| write!(text, ", {name}={}", Quoted(value));
+        // Writing into a string does not fail; if it did, there would be no challenge rather than half of one.
+        if let Some(error) = challenge.error {
+            parameter("error", error).ok()?;
+            parameter("error_description", &self.detail).ok()?;
+        }
+        if let Some(scope) = &challenge.scope {
+            parameter("scope", scope).ok()?;
+        }
+        if let Some(acr_values) = &challenge.acr_values {
+            parameter("acr_values", acr_values).ok()?;
+        }
+        if let Some(max_age) = challenge.max_age {
+            parameter("max_age", &max_age.to_string()).ok()?;
+        }
+        HeaderValue::from_str(&text).ok()
+    }
+}
+
+/// A quoted-string (RFC 9110 §5.6.4) of visible ASCII: `"` and `\` escaped, anything else replaced by `?`.
+struct Quoted<'a>(&'a str);
+
+impl fmt::Display for Quoted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_char('"')?;
+        for letter in self.0.chars() {
+            match letter {
+                '"' | '\\' => write!(f, "\\{letter}")?,
+                ' '..='~' => f.write_char(letter)?,
+                _ => f.write_char('?')?,
+            }
+        }
+        f.write_char('"')
+    }
+}
+
+impl From<AuthError> for Refusal {
+    fn from(error: AuthError) -> Self {
+        match error {
+            AuthError::BadParameter { detail } => {
+                Self::new(StatusCode::BAD_REQUEST, "invalid_request", detail)
+            }
+            AuthError::Credentials(error) => {
+                Self::new(StatusCode::BAD_REQUEST, "invalid_request", error.to_string())
+                    .with_challenge(Challenge::error("invalid_request"))
+            }
+            AuthError::Denied(denial) => Self::from(denial),
+            AuthError::Internal { .. } => {
+                Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", "Internal error")
+            }
+            AuthError::Introspection { .. } => Self::new(
+                StatusCode::BAD_GATEWAY,
+                "introspection_unavailable",
+                "Failed to reach Keycloak introspection endpoint",
+            ),
+            AuthError::Keys(error) => Self {
+                retry_after: Some(error.retry_after),
+                ..Self::new(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "keys_unavailable",
+                    "Keycloak's keys are not available",
+                )
+            },
+            AuthError::MethodNotAllowed { allow } => Self {
+                allow: Some(allow),
+                ..Self::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "Method not allowed")
+            },
+            AuthError::NotAuthenticated => {
+                Self::new(StatusCode::UNAUTHORIZED, "not_authenticated", "Not authenticated")
+                    .with_challenge(Challenge::default())
+            }
+            AuthError::NotFound => Self::new(StatusCode::NOT_FOUND, "not_found", "Not found"),
+            AuthError::ServiceToken { .. } => Self::new(
+                StatusCode::BAD_GATEWAY,
+                "service_token_unavailable",
+                "Failed to get a service token from Keycloak",
+            ),
+            AuthError::Token(error) => Self::invalid_token(error.code(), error.public_detail()),
+            AuthError::UnknownUser => Self::invalid_token("user_unknown", "User does not exist"),
+            AuthError::Users { .. } => Self {
+                retry_after: Some(Duration::from_secs(1)),
+                ..Self::new(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "session_store_unavailable",
+                    "The store of local users is not available",
+                )
+            },
+        }
+    }
+}
+
+impl From<Denial> for Refusal {
+    fn from(denial: Denial) -> Self {
+        match denial {
+            Denial::Insufficient { scope } => {
+                Self::new(StatusCode::FORBIDDEN, "insufficient_permissions", "Insufficient permissions")
+                    .with_challenge(Challenge { scope, ..Challenge::error("insufficient_scope") })
+            }
+            Denial::MissingRoles(mut roles) => {
+                roles.sort_unstable();
+                roles.dedup();
+                let detail = format!("Missing required roles: {}", roles.join(", "));
+                Self::new(StatusCode::FORBIDDEN, "missing_roles", detail)
+                    .with_challenge(Challenge::error("insufficient_scope"))
+            }
+            Denial::StepUp { acr, max_age } => {
+                Self::new(StatusCode::UNAUTHORIZED, "step_up_required", "A stronger login is required")
+                    .with_challenge(Challenge {
+                        acr_values: acr,
+                        max_age: max_age.map(|age| age.as_secs()),
+                        ..Challenge::error("insufficient_user_authentication")
+                    })
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

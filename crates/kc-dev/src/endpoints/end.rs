@@ -1,0 +1,69 @@
+//! What ends things: `POST …/logout` with a refresh token, and `POST …/revoke` (RFC 7009).
+
+use http::StatusCode;
+
+use super::client_auth::{ClientRefusal, authenticate};
+use super::reply::{Reply, cached, empty, json_reply, oauth_error};
+use super::request::Request;
+use crate::state::State;
+
+fn bad(error: &str, description: &str) -> Reply {
+    oauth_error(StatusCode::BAD_REQUEST, error, description)
+}
+
+/// Ends the session of a refresh token. Without one it would be the browser's logout page, which isn't served here.
+pub(super) fn logout(state: &State, request: &Request) -> Reply {
+    let form = request.form();
+    let Some(refresh_token) = form.get("refresh_token") else { return super::reply::not_found() };
+    let client = match authenticate(state, request, &form) {
+        Ok(client) => client,
+        Err(refusal) => return ClientRefusal::reply(refusal),
+    };
+    let Some(token) = state.verify_refresh(refresh_token) else {
+        return bad("invalid_grant", "Invalid refresh token");
+    };
+    if token.text("azp") != Some(&client.id) {
+        return bad("invalid_grant", super::OTHER_CLIENT);
+    }
+    if let Some(sid) = token.text("sid") {
+        state.memory().end(sid);
+    }
+    cached(empty(StatusCode::NO_CONTENT), "no-cache")
+}
+
+/// Revokes an access token, or ends the session of a refresh token.
+pub(super) fn revoke(state: &State, request: &Request) -> Reply {
+    let form = request.form();
+    let client = match authenticate(state, request, &form) {
+        Ok(client) => client,
+        Err(refusal) => return ClientRefusal::reply(refusal),
+    };
+    if form.has_duplicates() {
+        return bad("invalid_request", "duplicated parameter");
+    }
+    let Some(token) = form.get("token") else { return bad("invalid_request", "Token not provided") };
+    // A refresh token whose session has ended is worth nothing, so there is nothing to revoke.
+    let refresh = state.verify_refresh(token).filter(|token| state.has_session(token));
+    let is_refresh = refresh.is_some();
+    let Some(token) = refresh.or_else(|| state.verify(token)) else {
+        // RFC 7009, section 2.2: an invalid token is a 200. Keycloak says why all the same.
+        let body = serde_json::json!({ "error": "invalid_token", "error_description": "Invalid token" });
+        return json_reply(StatusCode::OK, &body);
+    };
+    if !is_refresh && !token.is_kind("Bearer") {
+        return bad("unsupported_token_type", "Unsupported token type");
+    }
+    if token.text("azp") != Some(&client.id) {
+        return bad("invalid_request", "Unmatching clients");
+    }
+    let mut memory = state.memory();
+    match (is_refresh, token.text("sid"), token.text("jti")) {
+        (true, Some(sid), _) => {
+            memory.end(sid);
+        }
+        (false, _, Some(jti)) => memory.revoke(jti),
+        _ => {}
+    }
+    drop(memory);
+    empty(StatusCode::OK)
+}

@@ -1,0 +1,459 @@
+//! The handle on a running issuer.
+
+use std::fmt;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+use crate::fault::{Endpoint, Fault};
+use crate::keys::{Alg, KeyError, KeyRing, KeyState, Purpose};
+use crate::mint::{Mint, MintError};
+use crate::realm::{Realm, RealmError};
+use crate::server;
+use crate::state::{State, system_now};
+
+/// The realm that an issuer serves unless told otherwise: `kc-demo`, every password is the user's name.
+pub const DEMO_REALM: &str = include_str!("../realms/kc-demo.json");
+
+/// Why an issuer did not start.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The address can't be listened on.
+    Listen {
+        /// The address asked for.
+        address: SocketAddr,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The address isn't loopback, and nobody insisted.
+    NotLoopback {
+        /// The address asked for.
+        address: SocketAddr,
+    },
+    /// The realm export is unusable.
+    Realm(RealmError),
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Listen { address, source } => {
+                write!(f, "can't listen on {address}: {source}; choose another address")
+            }
+            Self::NotLoopback { address } => write!(
+                f,
+                "{address} is not a loopback address, and this issuer signs anything for anybody; listen on 127.0.0.1"
+            ),
+            Self::Realm(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for StartError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Listen { source, .. } => Some(source),
+            Self::NotLoopback { .. } => None,
+            Self::Realm(error) => Some(error),
+        }
+    }
+}
+
+impl From<RealmError> for StartError {
+    fn from(error: RealmError) -> Self {
+        Self::Realm(error)
+    }
+}
+
+/// Sets an issuer up; see [`DevIssuer::builder`].
+#[derive(Debug)]
+#[must_use = "nothing listens before `start`"]
+pub struct DevIssuerBuilder {
+    listen: SocketAddr,
+    realm_json: Option<String>,
+    keys: Keys,
+    anywhere: bool,
+}
+
+#[derive(Debug)]
+enum Keys {
+    Fresh,
+    Given(KeyRing),
+    Shared,
+}
+
+impl DevIssuerBuilder {
+    /// Where to listen. Default `127.0.0.1:0`: any free port.
+    pub fn listen(mut self, address: SocketAddr) -> Self {
+        self.listen = address;
+        self
+    }
+
+    /// The realm, as Keycloak exports it. Default [`DEMO_REALM`].
+    pub fn realm_json(mut self, json: impl Into<String>) -> Self {
+        self.realm_json = Some(json.into());
+        self
+    }
+
+    /// Uses keys that are made once in this process, common to all issuers that ask for it.
+    ///
+    /// For test suites that start many issuers: making RSA keys takes far longer than starting. Rotation and the states of keys
+    /// are each issuer's own.
+    pub fn shared_keys(mut self) -> Self {
+        self.keys = Keys::Shared;
+        self
+    }
+
+    /// Uses the keys that another issuer has by now: what a restart with the same data base looks like.
+    pub fn keys_of(mut self, other: &DevIssuer) -> Self {
+        self.keys = Keys::Given(other.state.keys().copy());
+        self
+    }
+
+    /// Lets [`listen`](Self::listen) take an address that isn't loopback. Whoever reaches it can make any token.
+    pub fn dangerously_listen_anywhere(mut self) -> Self {
+        self.anywhere = true;
+        self
+    }
+
+    /// Listens. Keys are made in the background; requests that need one wait for it.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`] for an unusable realm export or address.
+    pub async fn start(self) -> Result<DevIssuer, StartError> {
+        if !self.listen.ip().is_loopback() && !self.anywhere {
+            return Err(StartError::NotLoopback { address: self.listen });
+        }
+        let realm = Realm::from_json(self.realm_json.as_deref().unwrap_or(DEMO_REALM))?;
+        let listener = bind(self.listen).await?;
+        let address =
+            listener.local_addr().map_err(|source| StartError::Listen { address: self.listen, source })?;
+        let keys = match self.keys {
+            Keys::Fresh => KeyRing::new(&realm.name, &realm.keys, false, system_now()),
+            Keys::Given(keys) => keys,
+            Keys::Shared => KeyRing::new(&realm.name, &realm.keys, true, system_now()),
+        };
+        let state = Arc::new(State::new(realm, format!("http://{address}"), keys));
+        let server = server::spawn(listener, Arc::clone(&state));
+        make_keys(&state);
+        Ok(DevIssuer { state, address, server: Mutex::new(Some(server)) })
+    }
+}
+
+/// A running issuer. Dropping it closes the port and every connection.
+///
+/// One handle can be used from many tasks, and any number of issuers can run at once.
+pub struct DevIssuer {
+    state: Arc<State>,
+    address: SocketAddr,
+    server: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl DevIssuer {
+    /// Starts the demo realm on any free port of 127.0.0.1.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`] if no port is free.
+    pub async fn start() -> Result<Self, StartError> {
+        Self::builder().start().await
+    }
+
+    /// Sets up an issuer that differs from [`start`](Self::start)'s.
+    pub fn builder() -> DevIssuerBuilder {
+        DevIssuerBuilder {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            realm_json: None,
+            keys: Keys::Fresh,
+            anywhere: false,
+        }
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// `http://ADDRESS`, without a slash at the end: what a service takes as the URL of Keycloak.
+    #[must_use]
+    pub fn base_url(&self) -> &str {
+        &self.state.base_url
+    }
+
+    /// The issuer identifier: `iss` of every token. It follows the address, not the request's `Host`.
+    #[must_use]
+    pub fn issuer(&self) -> &str {
+        &self.state.issuer
+    }
+
+    /// The realm's name.
+    #[must_use]
+    pub fn realm(&self) -> &str {
+        &self.state.realm.name
+    }
+
+    /// What of the realm export is not supported and was left out, one sentence each.
+    #[must_use]
+    pub fn warnings(&self) -> &[String] {
+        &self.state.realm.warnings
+    }
+
+    /// The `sub` of a user.
+    #[must_use]
+    pub fn user_id(&self, username: &str) -> Option<&str> {
+        self.state.realm.user(username).map(|user| user.id.as_str())
+    }
+
+    /// The secret of a confidential client.
+    #[must_use]
+    pub fn client_secret(&self, client_id: &str) -> Option<&str> {
+        self.state.realm.clients.get(client_id)?.secret.as_deref()
+    }
+
+    /// Client, secret, user and password that the password grant takes, to show in a banner; `None` if no client allows it.
+    #[must_use]
+    pub fn example_login(&self) -> Option<(&str, &str, &str, &str)> {
+        let realm = &self.state.realm;
+        let usable = |client: &&crate::realm::Client| {
+            client.direct_access && !client.is_on("dpop.bound.access.tokens")
+        };
+        let api = realm.clients.get("api").into_iter();
+        let client =
+            api.chain(realm.clients.values()).filter(usable).find(|client| client.secret.is_some())?;
+        let user = realm.users.values().find(|user| user.enabled && user.password.is_some())?;
+        Some((&client.id, client.secret.as_deref()?, &user.username, user.password.as_deref()?))
+    }
+
+    /// An access token of that user from that client with scope `openid`, as a login would give; no password needed.
+    ///
+    /// # Errors
+    ///
+    /// [`MintError`] for a user or client that the realm doesn't have.
+    pub async fn token(&self, username: &str, client_id: &str) -> Result<String, MintError> {
+        self.mint().user(username).client(client_id).sign().await
+    }
+
+    /// Makes any token, broken ones too.
+    pub fn mint(&self) -> Mint {
+        Mint::new(Arc::clone(&self.state))
+    }
+
+    /// The JWKS as it is served; waits until every key is made.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyError`] if a key can't be made.
+    pub async fn jwks(&self) -> Result<Value, KeyError> {
+        self.state.keys().jwks().await
+    }
+
+    /// The realm's key of that algorithm as PEM, `SubjectPublicKeyInfo`, for services with a pinned key. RSA only.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyError`] if the key can't be made, or isn't RSA.
+    pub async fn public_key_pem(&self, alg: Alg) -> Result<String, KeyError> {
+        let key = self.state.keys().signer(alg).await?;
+        let spki = key.spki().ok_or(KeyError::Generate { alg: alg.name() })?;
+        let text = base64_simd::STANDARD.encode_to_string(spki);
+        let lines: Vec<&str> =
+            text.as_bytes().chunks(64).filter_map(|line| std::str::from_utf8(line).ok()).collect();
+        Ok(format!("-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n", lines.join("\n")))
+    }
+
+    /// Adds a key above all others of its algorithm; new tokens are signed with it. Its `kid`.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyError`] if the key can't be made.
+    pub async fn rotate(&self, alg: Alg) -> Result<String, KeyError> {
+        Ok(self.state.keys().rotate(Purpose::Sign(alg)).await?.kid().to_owned())
+    }
+
+    /// The `kid` that tokens of that algorithm are signed with now.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyError`] if the key can't be made.
+    pub async fn kid(&self, alg: Alg) -> Result<String, KeyError> {
+        Ok(self.state.keys().signer(alg).await?.kid().to_owned())
+    }
+
+    /// Takes a key out of the JWKS and distrusts its tokens.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyError::UnknownKid`] for an id that no key has.
+    pub fn disable_key(&self, kid: &str) -> Result<(), KeyError> {
+        self.state.keys().set_state(kid, KeyState::Disabled)
+    }
+
+    /// Puts a disabled or retired key back to work.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyError::UnknownKid`] for an id that no key has.
+    pub fn enable_key(&self, kid: &str) -> Result<(), KeyError> {
+        self.state.keys().set_state(kid, KeyState::Active)
+    }
+
+    /// Keeps a key in the JWKS but signs nothing new with it (Keycloak's "passive").
+    ///
+    /// # Errors
+    ///
+    /// [`KeyError::UnknownKid`] for an id that no key has.
+    pub fn retire_key(&self, kid: &str) -> Result<(), KeyError> {
+        self.state.keys().set_state(kid, KeyState::Passive)
+    }
+
+    /// Makes an endpoint fail until [`clear_fault`](Self::clear_fault). Faults on one endpoint add up.
+    pub fn fault(&self, endpoint: Endpoint, fault: Fault) {
+        self.state.faults.add(endpoint, fault, None);
+    }
+
+    /// Makes the next `times` requests to an endpoint fail.
+    pub fn fault_times(&self, endpoint: Endpoint, fault: Fault, times: u64) {
+        if times > 0 {
+            self.state.faults.add(endpoint, fault, Some(times));
+        }
+    }
+
+    /// Lets an endpoint work again.
+    pub fn clear_fault(&self, endpoint: Endpoint) {
+        self.state.faults.clear(endpoint);
+    }
+
+    /// How many requests an endpoint has had, failed ones included, since the start or the last reset.
+    #[must_use]
+    pub fn requests(&self, endpoint: Endpoint) -> u64 {
+        self.state.faults.requests(endpoint)
+    }
+
+    /// Sets every counter to nought.
+    pub fn reset_requests(&self) {
+        self.state.faults.reset_requests();
+    }
+
+    /// Sets this issuer's clock ahead of (or, negative, behind) the system's, in seconds.
+    pub fn set_clock_skew(&self, secs: i64) {
+        self.state.set_skew(secs);
+    }
+
+    /// Unix time by this issuer's clock, in seconds.
+    #[must_use]
+    pub fn now(&self) -> i64 {
+        self.state.now()
+    }
+
+    /// Sets the realm's not-before: tokens issued earlier don't count. Unix time in seconds, 0 for none.
+    pub fn set_not_before(&self, unix_secs: i64) {
+        self.state.memory().not_before = unix_secs;
+    }
+
+    /// Sets how refresh tokens rotate: Keycloak's `revokeRefreshToken` and `refreshTokenMaxReuse`. Default: the realm's.
+    pub fn set_refresh_rotation(&self, revoke: bool, max_reuse: u32) {
+        let mut memory = self.state.memory();
+        (memory.revoke_refresh, memory.refresh_max_reuse) = (revoke, max_reuse);
+    }
+
+    /// Enables or disables a user; false if the realm has none of that name.
+    #[must_use = "false says that there is no such user"]
+    pub fn set_user_enabled(&self, username: &str, enabled: bool) -> bool {
+        let Some(user) = self.state.realm.user(username) else { return false };
+        self.state.memory().set_enabled(&user.id, enabled);
+        true
+    }
+
+    /// Ends every session of a user, as an administrator does; older tokens of the user don't count any more.
+    #[must_use = "false says that there is no such user"]
+    pub fn logout_user(&self, username: &str) -> bool {
+        self.state.logout_user(username)
+    }
+
+    /// Ends one session by its `sid`; false if there is none.
+    #[must_use = "false says that there is no such session"]
+    pub fn end_session(&self, sid: &str) -> bool {
+        self.state.memory().end(sid)
+    }
+
+    /// Closes the port and every connection; the issuer can [`resume`](Self::resume). Nothing happens if it is closed already.
+    pub async fn pause(&self) {
+        let server = self.server.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(server) = server {
+            server.abort();
+            // Ended by us: the error says just that.
+            drop(server.await);
+        }
+    }
+
+    /// Listens again on the same port, with all sessions and keys.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError::Listen`] if somebody else took the port.
+    pub async fn resume(&self) -> Result<(), StartError> {
+        self.pause().await;
+        let listener = bind(self.address).await?;
+        let server = server::spawn(listener, Arc::clone(&self.state));
+        *self.server.lock().unwrap_or_else(PoisonError::into_inner) = Some(server);
+        Ok(())
+    }
+
+    /// Restarts on the same port without sessions, as a server with an empty data base; with new keys, or with the same.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError::Listen`] if somebody else took the port.
+    pub async fn restart(&self, new_keys: bool) -> Result<(), StartError> {
+        self.pause().await;
+        self.state.forget(new_keys);
+        make_keys(&self.state);
+        self.resume().await
+    }
+
+    /// Stops for good; the port is free when this returns.
+    pub async fn stop(self) {
+        self.pause().await;
+    }
+}
+
+impl Drop for DevIssuer {
+    fn drop(&mut self) {
+        if let Some(server) = self.server.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            server.abort();
+        }
+    }
+}
+
+impl fmt::Debug for DevIssuer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DevIssuer").field("issuer", &self.state.issuer).finish_non_exhaustive()
+    }
+}
+
+/// Makes all keys beside everything else, so that nobody waits who comes late enough.
+fn make_keys(state: &State) {
+    let keys = state.keys();
+    // Who needs a key that failed asks for it again, and gets the error then.
+    tokio::spawn(async move { drop(keys.make_all().await) });
+}
+
+async fn bind(address: SocketAddr) -> Result<TcpListener, StartError> {
+    // A port that was just let go may be busy for a moment yet.
+    for _ in 0..20 {
+        match TcpListener::bind(address).await {
+            Err(error) if error.kind() == std::io::ErrorKind::AddrInUse && address.port() != 0 => {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            other => return other.map_err(|source| StartError::Listen { address, source }),
+        }
+    }
+    TcpListener::bind(address).await.map_err(|source| StartError::Listen { address, source })
+}

@@ -1,0 +1,50 @@
+//! The realm's keys: made when needed, rotated, disabled.
+
+mod alg;
+mod der;
+mod key;
+mod ring;
+mod verify;
+
+use std::fmt;
+
+pub use self::alg::Alg;
+pub(crate) use self::alg::{KeySpec, Purpose};
+pub(crate) use self::key::Key;
+pub(crate) use self::ring::{KeyRing, KeyState};
+pub(crate) use self::verify::jwk_verifies;
+
+/// A key that could not be had or used.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum KeyError {
+    /// The key could not be made.
+    Generate {
+        /// What for, such as `RS256`.
+        alg: &'static str,
+    },
+    /// The key refused to sign.
+    Sign {
+        /// The key's id.
+        kid: String,
+    },
+    /// No key has this id.
+    UnknownKid {
+        /// The id asked for.
+        kid: String,
+    },
+}
+
+impl fmt::Display for KeyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Generate { alg } => write!(f, "no {alg} key could be generated; try again"),
+            Self::Sign { kid } => write!(f, "the key {kid} could not sign; rotate it"),
+            Self::UnknownKid { kid } => {
+                write!(f, "no key has the id {kid:?}; ask for one of those in the JWKS")
+            }
+        }
+    }
+}
+
+impl std::error::Error for KeyError {}

@@ -1,0 +1,24 @@
+//! Who may call what.
+
+use kc_core::rules::{Rule, active, all_of, all_roles, any_role, authenticated, by_method};
+
+/// `GET /me`.
+pub const ME: Rule = authenticated();
+
+/// `GET` and `POST /items`.
+pub const ITEMS: Rule = by_method(
+    const { &[("GET", any_role(&["api-read", "api-admin"])), ("POST", all_roles(&["api-admin"]))] },
+);
+
+/// `DELETE /items/{id}`: a mistake here is not undone, so Keycloak is asked whether the token is still good.
+pub const ITEM: Rule = all_of(const { &[all_roles(&["api-admin"]), active()] });
+
+/// `GET /admin/users` and `GET /service-token`.
+pub const ADMIN: Rule = all_roles(&["admin"]);
+
+/// `GET /reports`.
+pub const REPORTS: Rule = all_roles(&["staff"]);
+
+/// `GET` and `POST /cases`.
+pub const CASES: Rule =
+    by_method(const { &[("GET", all_roles(&["judge"])), ("POST", all_roles(&["judge", "admin"]))] });

@@ -1,0 +1,14 @@
+//! What the example services have in common: everything that is not about a framework.
+//!
+//! | module | what |
+//! | --- | --- |
+//! | [`start`] | settings, the embedded issuer, the banner, the signals that end it |
+//! | [`access`] | who may call what |
+//! | [`answers`] | the bodies of the responses |
+//! | [`parameters`] | what comes in by path and query |
+
+pub mod access;
+pub mod answers;
+mod banner;
+pub mod parameters;
+pub mod start;

@@ -1,0 +1,173 @@
+//! From the environment to a service that may listen, and its end.
+
+use std::io::IsTerminal;
+use std::net::TcpListener;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use kc_core::Keycloak;
+use kc_core::secret::Secret;
+use kc_core::settings::{Server, SessionStore, Settings};
+use kc_dev::DevIssuer;
+use tracing_subscriber::EnvFilter;
+
+use crate::banner::banner;
+
+/// A service that is ready to listen.
+#[derive(Debug)]
+pub struct Started {
+    /// The realm, and what decides.
+    pub keycloak: Keycloak,
+    /// Bound already; not blocking.
+    pub listener: TcpListener,
+    /// Lives as long as the service.
+    pub embedded: Option<DevIssuer>,
+}
+
+/// Requests in flight have this long to finish; then the process ends all the same.
+pub const GRACE: Duration = Duration::from_secs(9);
+
+/// Reads the settings, binds the address, starts the embedded issuer when no Keycloak is named, prints the banner to
+/// standard error, and fetches the realm's keys in the background.
+///
+/// # Errors
+/// Exit code 2, after one line on standard error that names the setting, its defect and the remedy.
+pub async fn start() -> Result<Started, ExitCode> {
+    log_to_stderr();
+    try_start().await.map_err(|line| {
+        eprintln!("{line}");
+        ExitCode::from(2)
+    })
+}
+
+async fn try_start() -> Result<Started, String> {
+    let settings = Settings::from_env().map_err(|error| error.to_string())?;
+    refuse_what_is_not_built(&settings)?;
+    let listener = TcpListener::bind(settings.listen())
+        .and_then(|listener| listener.set_nonblocking(true).map(|()| listener))
+        .map_err(|error| {
+            let address = settings.listen();
+            format!(
+                "LISTEN cannot be used ({address}: {error}): choose a free port, or stop what listens there"
+            )
+        })?;
+    let address =
+        listener.local_addr().map_err(|error| format!("LISTEN cannot be used ({error}): choose another"))?;
+    let settings = settings.with_listen(address).map_err(|error| error.to_string())?;
+    let (settings, embedded) = match settings.server() {
+        Server::Keycloak(_) => (settings, None),
+        _ => embed(settings).await.map(|(settings, issuer)| (settings, Some(issuer)))?,
+    };
+    let keycloak = Keycloak::new(&settings).map_err(|error| error.to_string())?;
+    for warning in settings.warnings() {
+        tracing::warn!("{warning}");
+    }
+    eprint!("{}", banner(&settings, &keycloak, embedded.as_ref()));
+    let prefetching = keycloak.clone();
+    tokio::spawn(async move { prefetching.prefetch().await });
+    Ok(Started { keycloak, listener, embedded })
+}
+
+/// What the settings can say and this service cannot do yet is refused rather than ignored.
+fn refuse_what_is_not_built(settings: &Settings) -> Result<(), String> {
+    if !matches!(settings.session_store(), SessionStore::Memory) {
+        return Err(
+            "SESSION_STORE is not supported by this service yet: leave it unset, or set it to memory"
+                .to_owned(),
+        );
+    }
+    if settings.users_database().is_some() {
+        return Err(
+            "USERS_DATABASE is not supported by this service yet: leave it unset, users live in memory"
+                .to_owned(),
+        );
+    }
+    Ok(())
+}
+
+/// The demo realm of the embedded issuer, with its client `api`.
+async fn embed(settings: Settings) -> Result<(Settings, DevIssuer), String> {
+    const CLIENT: &str = "api";
+    let issuer = DevIssuer::start().await.map_err(|error| {
+        format!("KEYCLOAK_URL is not set and the embedded issuer does not start ({error}): set KEYCLOAK_URL")
+    })?;
+    let secret = issuer.client_secret(CLIENT).map(Secret::new);
+    let settings = settings
+        .with_embedded(issuer.base_url(), issuer.realm(), CLIENT, secret)
+        .map_err(|error| error.to_string())?;
+    Ok((settings, issuer))
+}
+
+/// `RUST_LOG` chooses; default `info`. Standard output is the audit's.
+fn log_to_stderr() {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let stderr = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A second initialisation, in tests for example, is no matter.
+    let _ = stderr.with_ansi(std::io::stderr().is_terminal()).try_init();
+}
+
+/// Runs a server until SIGTERM or SIGINT. `serve` gets a future that ends then: the server takes no new connections,
+/// finishes the requests in flight, and ends by itself, or is cut when that takes too long.
+pub async fn run(serve: impl AsyncFnOnce(Stop) -> std::io::Result<()>) -> ExitCode {
+    let (tell, told) = tokio::sync::oneshot::channel();
+    let server = serve(Stop { told });
+    let overdue = async {
+        signalled().await;
+        tracing::info!("stopping: no new connections, requests in flight have {} s", GRACE.as_secs());
+        // The server may have ended already.
+        let _ = tell.send(());
+        tokio::time::sleep(GRACE).await;
+    };
+    tokio::select! {
+        result = server => match result {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                tracing::error!("the server has failed: {error}");
+                ExitCode::FAILURE
+            }
+        },
+        () = overdue => {
+            tracing::warn!("requests were still in flight after {} s: they are cut", GRACE.as_secs());
+            ExitCode::SUCCESS
+        }
+    }
+}
+
+/// Tells a server to stop.
+#[derive(Debug)]
+pub struct Stop {
+    told: tokio::sync::oneshot::Receiver<()>,
+}
+
+impl Stop {
+    /// Ends when the server is to stop.
+    pub async fn wait(self) {
+        // An error means that nobody is left to tell it, which is as good a reason.
+        let _ = self.told.await;
+    }
+}
+
+/// Waits for SIGTERM or SIGINT.
+async fn signalled() {
+    let interrupt = tokio::signal::ctrl_c();
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        match signal(SignalKind::terminate()) {
+            Ok(mut terminate) => {
+                tokio::select! {
+                    _ = interrupt => {}
+                    _ = terminate.recv() => {}
+                }
+            }
+            Err(error) => {
+                tracing::warn!(
+                    "SIGTERM cannot be waited for ({error}): only Ctrl-C ends this service gracefully"
+                );
+                let _ = interrupt.await;
+            }
+        }
+    }
+    #[cfg(not(unix))]
+    let _ = interrupt.await;
+}

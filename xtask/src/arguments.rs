@@ -1,0 +1,195 @@
+//! What was asked for on the command line.
+
+use std::fmt;
+
+use crate::suites;
+
+const GENERAL: &str = "\
+One entry for everything a contributor or CI does.
+
+Usage: cargo xtask COMMAND
+
+Commands:
+  test       every check there is, with counts; `cargo xtask test --help`
+  keycloak   start, stop or look at the real Keycloak of the tests; `cargo xtask keycloak --help`
+  thin       code lines of the adapters and examples against their budget
+
+Exit code: 0 all is well, 1 something failed, 2 the command line is wrong.
+";
+
+const KEYCLOAK: &str = "\
+The real Keycloak that the tests talk to, on 127.0.0.1, with the realm kc-demo.
+
+Usage: cargo xtask keycloak start|stop|status
+
+  start    fetch and unpack it once, start it, wait until it is ready, print the base URL;
+           finds one that runs already. As root on Debian or Ubuntu it installs what is
+           missing (curl, unzip, Maven, Java 17 or later), elsewhere it says what to install
+  stop     stop the one that `start` started on this port
+  status   say whether one answers; exit code 1 when none does
+
+Environment:
+  KC_PORT   the port, default 18080; one server per port
+  KC_CACHE  where the distribution is kept, default $XDG_CACHE_HOME/kc-tests or ~/.cache/kc-tests
+  more      at the top of tests/keycloak/server/start.sh
+
+Every start is the fresh realm. Administrator: admin / admin. Everything about it is public:
+never use it for anything but tests.
+";
+
+const TEST: &str = "\
+Runs every suite in order and prints a table. A suite that fails does not stop the next one;
+none is ever left out without a word.
+
+Usage: cargo xtask test [--only SUITE]… [--list]
+
+  --only SUITE   run this suite only; may be given several times
+  --list         name the suites and what each does
+
+The output of each suite is also in target/xtask/SUITE.log. Exit code 1 when any suite fails.
+";
+
+const THIN: &str = "\
+Counts the code lines (no blanks, comments or tests) of each adapter and example and fails
+when one is over its budget: what does not translate a framework belongs in kc-core.
+
+Usage: cargo xtask thin
+";
+
+/// What to do.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Request {
+    /// Print this text.
+    Help(&'static str),
+    /// Start, stop or look at the real Keycloak.
+    Keycloak(KeycloakAction),
+    /// Name the suites.
+    ListSuites,
+    /// Run these suites, or all when none is named.
+    Test(Vec<String>),
+    /// Count code lines.
+    Thin,
+}
+
+/// What to do with the real Keycloak.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum KeycloakAction {
+    Start,
+    Status,
+    Stop,
+}
+
+/// A command line that asks for nothing we have.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Mistake(String);
+
+impl fmt::Display for Mistake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Reads the arguments after the program's name.
+pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Request, Mistake> {
+    let arguments: Vec<String> = arguments.collect();
+    let mut rest = arguments.iter().map(String::as_str);
+    let command = rest.next();
+    let rest: Vec<&str> = rest.collect();
+    let help = rest.iter().any(|&a| a == "--help" || a == "-h");
+    match command {
+        None | Some("--help" | "-h" | "help") => Ok(Request::Help(GENERAL)),
+        Some("keycloak") if help => Ok(Request::Help(KEYCLOAK)),
+        Some("keycloak") => keycloak(&rest),
+        Some("test") if help => Ok(Request::Help(TEST)),
+        Some("test") => test(&rest),
+        Some("thin") if help => Ok(Request::Help(THIN)),
+        Some("thin") if rest.is_empty() => Ok(Request::Thin),
+        Some("thin") => Err(Mistake(format!("`thin` takes no argument, got `{}`", rest.join(" ")))),
+        Some(other) => Err(Mistake(format!("no command `{other}`; `cargo xtask --help` lists them"))),
+    }
+}
+
+fn keycloak(rest: &[&str]) -> Result<Request, Mistake> {
+    match rest {
+        ["start"] => Ok(Request::Keycloak(KeycloakAction::Start)),
+        ["status"] => Ok(Request::Keycloak(KeycloakAction::Status)),
+        ["stop"] => Ok(Request::Keycloak(KeycloakAction::Stop)),
+        _ => Err(Mistake("`keycloak` takes one of `start`, `stop`, `status`".to_owned())),
+    }
+}
+
+fn test(rest: &[&str]) -> Result<Request, Mistake> {
+    let mut only = Vec::new();
+    let mut list = false;
+    let mut rest = rest.iter();
+    while let Some(&argument) = rest.next() {
+        let suite = match argument {
+            "--list" => {
+                list = true;
+                continue;
+            }
+            "--only" => rest.next().copied().ok_or_else(|| Mistake("`--only` needs a suite".to_owned()))?,
+            other => other
+                .strip_prefix("--only=")
+                .ok_or_else(|| Mistake(format!("`test` has no argument `{other}`; see `--help`")))?,
+        };
+        if !suites::ALL.iter().any(|s| s.name == suite) {
+            let names: Vec<&str> = suites::ALL.iter().map(|s| s.name).collect();
+            return Err(Mistake(format!("no suite `{suite}`; there are {}", names.join(", "))));
+        }
+        only.push(suite.to_owned());
+    }
+    Ok(if list { Request::ListSuites } else { Request::Test(only) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(line: &str) -> Result<Request, Mistake> {
+        parse(line.split_whitespace().map(str::to_owned))
+    }
+
+    #[test]
+    fn nothing_at_all_prints_the_help() {
+        assert_eq!(read(""), Ok(Request::Help(GENERAL)));
+    }
+
+    #[test]
+    fn each_command_has_its_own_help() {
+        assert_eq!(read("keycloak --help"), Ok(Request::Help(KEYCLOAK)));
+        assert_eq!(read("test --only format -h"), Ok(Request::Help(TEST)));
+        assert_eq!(read("thin --help"), Ok(Request::Help(THIN)));
+    }
+
+    #[test]
+    fn several_suites_are_kept_in_the_order_given() {
+        let both = vec!["lint".to_owned(), "format".to_owned()];
+        assert_eq!(read("test --only lint --only=format"), Ok(Request::Test(both)));
+    }
+
+    #[test]
+    fn an_unknown_suite_is_refused_and_the_known_ones_are_named() {
+        let mistake = read("test --only lnit").unwrap_err().to_string();
+        assert!(mistake.contains("`lnit`") && mistake.contains("lint"), "{mistake}");
+    }
+
+    #[test]
+    fn only_without_a_suite_is_refused() {
+        assert!(read("test --only").is_err());
+    }
+
+    #[test]
+    fn an_unknown_command_or_argument_is_refused() {
+        assert!(read("tset").is_err());
+        assert!(read("test --fast").is_err());
+        assert!(read("thin now").is_err());
+        assert!(read("keycloak").is_err());
+        assert!(read("keycloak start stop").is_err());
+    }
+
+    #[test]
+    fn list_names_the_suites_without_running_one() {
+        assert_eq!(read("test --list"), Ok(Request::ListSuites));
+    }
+}

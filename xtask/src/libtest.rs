@@ -1,0 +1,123 @@
+//! Counting tests in what `cargo test` prints.
+
+use std::collections::BTreeMap;
+
+/// How many tests did what.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Tally {
+    pub(crate) passed: u64,
+    pub(crate) failed: u64,
+    pub(crate) ignored: u64,
+}
+
+impl Tally {
+    pub(crate) fn add(&mut self, other: Self) {
+        self.passed += other.passed;
+        self.failed += other.failed;
+        self.ignored += other.ignored;
+    }
+
+    /// All of them.
+    pub(crate) fn total(self) -> u64 {
+        self.passed + self.failed + self.ignored
+    }
+
+    /// Reads `test result: ok. 5 passed; 0 failed; 1 ignored; …`; `None` for any other line.
+    fn from_line(line: &str) -> Option<Self> {
+        let mut tally = Self::default();
+        for part in line.trim().strip_prefix("test result: ")?.split([';', '.']) {
+            let mut words = part.split_whitespace();
+            let (Some(count), Some(what)) = (words.next(), words.next()) else { continue };
+            let Ok(count) = count.parse() else { continue };
+            match what {
+                "passed" => tally.passed = count,
+                "failed" => tally.failed = count,
+                "ignored" => tally.ignored = count,
+                _ => {}
+            }
+        }
+        Some(tally)
+    }
+}
+
+/// What one `cargo test` printed.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Report {
+    /// For each test binary (its file name) or, of doc tests, each library.
+    pub(crate) tallies: BTreeMap<String, Tally>,
+    /// Binaries that ended without a result line: they crashed.
+    pub(crate) crashed: Vec<String>,
+}
+
+impl Report {
+    pub(crate) fn read(output: &str) -> Self {
+        let mut report = Self::default();
+        let mut running: Option<(String, bool)> = None;
+        for line in output.lines() {
+            if let Some(next) = started(line) {
+                report.finish(running.replace((next, false)));
+            } else if let (Some(tally), Some((name, seen))) = (Tally::from_line(line), running.as_mut()) {
+                *seen = true;
+                report.tallies.entry(name.clone()).or_default().add(tally);
+            }
+        }
+        report.finish(running);
+        report
+    }
+
+    fn finish(&mut self, running: Option<(String, bool)>) {
+        if let Some((name, false)) = running {
+            self.crashed.push(name);
+        }
+    }
+}
+
+/// The binary or library whose tests begin with this line of cargo's:
+/// `Running unittests src/lib.rs (target/debug/deps/kc_core-0f00)` or `Doc-tests kc_core`.
+fn started(line: &str) -> Option<String> {
+    let line = line.trim();
+    if let Some(library) = line.strip_prefix("Doc-tests ") {
+        return Some(library.to_owned());
+    }
+    let (_, path) = line.strip_prefix("Running ")?.strip_suffix(')')?.rsplit_once('(')?;
+    path.rsplit('/').next().map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_result_line_is_read_whole() {
+        let line = "test result: FAILED. 5 passed; 2 failed; 1 ignored; 0 measured; 7 filtered out; finished in 0.01s";
+        assert_eq!(Tally::from_line(line), Some(Tally { passed: 5, failed: 2, ignored: 1 }));
+        assert_eq!(Tally::from_line("test tests::a ... ok"), None);
+    }
+
+    #[test]
+    fn each_binary_gets_its_own_tally() {
+        let output = "     Running unittests src/lib.rs (target/debug/deps/kc_core-1a)\n\nrunning 2 tests\n..\n\
+            test result: ok. 2 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s\n\
+            \x20    Running tests/guard.rs (/other/target/debug/deps/guard-2b)\n\
+            test result: FAILED. 1 passed; 1 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s\n";
+        let report = Report::read(output);
+        assert_eq!(report.tallies["kc_core-1a"], Tally { passed: 2, ..Tally::default() });
+        assert_eq!(report.tallies["guard-2b"], Tally { passed: 1, failed: 1, ignored: 0 });
+        assert!(report.crashed.is_empty());
+    }
+
+    #[test]
+    fn the_two_results_of_one_librarys_doc_tests_are_added() {
+        let one =
+            "test result: ok. 3 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s\n";
+        let report = Report::read(&format!("   Doc-tests kc_core\n{one}{one}"));
+        assert_eq!(report.tallies["kc_core"].passed, 6);
+    }
+
+    #[test]
+    fn a_binary_that_ends_without_a_result_is_reported_as_crashed() {
+        let output = "     Running unittests src/lib.rs (target/debug/deps/a-1)\nrunning 1 test\n\
+            error: test failed\n     Running unittests src/lib.rs (target/debug/deps/b-2)\n";
+        assert_eq!(Report::read(output).crashed, ["a-1", "b-2"]);
+    }
+}

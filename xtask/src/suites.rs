@@ -1,0 +1,455 @@
+//! The suites of `cargo xtask test`, in order.
+
+use std::collections::BTreeMap;
+use std::process::Command;
+use std::time::Instant;
+
+use serde_json::Value;
+
+use crate::libtest::{Report, Tally};
+use crate::process::{self, Failure, Log};
+use crate::summary::{Outcome, Row, Summary, Verdict};
+use crate::workspace::{Package, Workspace};
+use crate::{keycloak, layers, thin, tools};
+
+/// One named group of checks.
+#[derive(Debug)]
+pub(crate) struct Suite {
+    pub(crate) name: &'static str,
+    pub(crate) about: &'static str,
+    run: fn(&Workspace, &mut Log) -> Result<Outcome, Failure>,
+}
+
+/// All of them: the cheap ones first.
+pub(crate) const ALL: &[Suite] = &[
+    Suite {
+        name: "tools",
+        about: "what the others need is there: C compiler, rustfmt, clippy, Java, Maven …",
+        run: tools,
+    },
+    Suite { name: "format", about: "cargo fmt --check", run: format },
+    Suite {
+        name: "layers",
+        about: "which crate depends on which, and how many come with kc-core",
+        run: layers,
+    },
+    Suite { name: "thin", about: "code lines of adapters and examples against their budget", run: thin },
+    Suite {
+        name: "supply",
+        about: "cargo deny: licences, banned and doubled crates, sources; Cargo.lock is committed",
+        run: supply,
+    },
+    Suite {
+        name: "advisories",
+        about: "cargo deny: known vulnerabilities, where the database can be fetched",
+        run: advisories,
+    },
+    Suite {
+        name: "lint",
+        about: "cargo clippy on everything, every feature, warnings are errors",
+        run: lint,
+    },
+    Suite { name: "docs", about: "cargo doc, broken links are errors", run: docs },
+    Suite {
+        name: "features",
+        about: "each crate alone: without features, with each one, with all",
+        run: features,
+    },
+    Suite { name: "tests", about: "unit and integration tests that need no server", run: tests },
+    Suite { name: "doctests", about: "the examples in the documentation", run: doctests },
+    Suite {
+        name: "keycloak",
+        about: "the tests against a real Keycloak, which is started and stopped",
+        run: real_keycloak,
+    },
+];
+
+/// The package whose tests all need a real Keycloak.
+const KEYCLOAK_PACKAGE: &str = "keycloak-tests";
+/// A test of another package that needs one: what the embedded issuer answers, compared.
+const KEYCLOAK_TEST: (&str, &str) = ("kc-dev", "agrees_with_keycloak");
+/// Where the tests find the server.
+const KEYCLOAK_URL: &str = "KC_TEST_KEYCLOAK_URL";
+
+/// Runs the suites named, or all; prints the table; `true` when none failed.
+pub(crate) fn run(workspace: &Workspace, only: &[String]) -> Result<bool, Failure> {
+    let mut summary = Summary::default();
+    for suite in ALL.iter().filter(|suite| only.is_empty() || only.iter().any(|name| name == suite.name)) {
+        let mut log = Log::create(workspace.target.join("xtask").join(format!("{}.log", suite.name)))?;
+        log.line(&format!("\n=== {}: {}", suite.name, suite.about));
+        let started = Instant::now();
+        let outcome = (suite.run)(workspace, &mut log).unwrap_or_else(|e| Outcome::failed(e.to_string()));
+        if let Verdict::Failed(why) = &outcome.verdict {
+            log.line(&format!("{} FAILED: {why}\n(all of it: {})", suite.name, log.path().display()));
+        }
+        summary.0.push(Row { suite: suite.name, outcome, took: started.elapsed() });
+    }
+    let mut log = Log::create(workspace.target.join("xtask/summary.log"))?;
+    log.line(summary.to_string().trim_end());
+    Ok(summary.passed())
+}
+
+fn tools(workspace: &Workspace, log: &mut Log) -> Result<Outcome, Failure> {
+    let programs: Vec<&tools::Tool> = std::iter::once(&tools::C_COMPILER).chain(tools::KEYCLOAK).collect();
+    tools::ensure(&programs, log)?;
+    tools::ensure_components(workspace, log)?;
+    tools::ensure_cargo_deny(workspace, log)?;
+    Ok(Outcome::passed(format!("{} programs", programs.len() + 3)))
+}
+
+fn format(workspace: &Workspace, log: &mut Log) -> Result<Outcome, Failure> {
+    let ran = process::run(workspace.cargo().args(["fmt", "--all", "--check"]), log)?;
+    Ok(verdict(
+        ran.success,
+        "some files are not formatted: cargo fmt",
+        format!("{} packages", workspace.packages.len()),
+    ))
+}
+
+fn lint(workspace: &Workspace, log: &mut Log) -> Result<Outcome, Failure> {
+    let ran = process::run(
+        workspace.cargo().args([
+            "clippy",
+            "--workspace",
+            "--all-targets",
+            "--all-features",
+            "--",
+            "-D",
+            "warnings",
+        ]),
+        log,
+    )?;
+    Ok(verdict(ran.success, "clippy has findings", format!("{} packages", workspace.packages.len())))
+}
+
+fn docs(workspace: &Workspace, log: &mut Log) -> Result<Outcome, Failure> {
+    let ran = process::run(
+        workspace
+            .cargo()
+            .args(["doc", "--workspace", "--no-deps", "--all-features"])
+            .env("RUSTDOCFLAGS", "-D warnings"),
+        log,
+    )?;
+    Ok(verdict(ran.success, "the documentation has errors", format!("{} packages", workspace.packages.len())))
+}
+
+fn layers(workspace: &Workspace, log: &mut Log) -> Result<Outcome, Failure> {
+    let report = layers::check(workspace)?;
+    let count = format!("{} crates; kc-core brings {} more", report.crates, report.core_tree);
+    log.line(&count);
+    Ok(Outcome::of(&report.broken, count))
+}
+
+fn thin(workspace: &Workspace, log: &mut Log) -> Result<Outcome, Failure> {
+    let report = thin::measure(workspace)?;
+    log.line(report.to_string().trim_end());
+    Ok(verdict(report.fits(), report.to_string().trim_end(), format!("{} packages", report.len())))
+}
+
+/// Every set of features that a crate offers to be built with alone, so that no crate lives from
+/// what another one turned on. Clippy rather than `cargo check`: there a warning can be made an error.
+fn features(workspace: &Workspace, log: &mut Log) -> Result<Outcome, Failure> {
+    let mut findings = Vec::new();
+    let mut count = 0;
+    for package in &workspace.packages {
+        for choice in choices(package) {
+            count += 1;
+            let mut command = workspace.cargo();
+            command.args(["clippy", "--quiet", "--package", &package.name]).args(&choice);
+            if !process::run(command.args(["--", "-D", "warnings"]), log)?.success {
+                findings.push(format!("{} {}", package.name, choice.join(" ")).trim_end().to_owned());
+            }
+        }
+    }
+    Ok(Outcome::of(&findings, format!("{count} combinations of {} packages", workspace.packages.len())))
+}
+
+fn choices(package: &Package) -> Vec<Vec<String>> {
+    let owned = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect::<Vec<_>>();
+    if package.features.is_empty() {
+        return vec![Vec::new()];
+    }
+    let mut choices = vec![Vec::new(), owned(&["--no-default-features"])];
+    choices.extend(package.features.iter().map(|one| owned(&["--no-default-features", "--features", one])));
+    choices.push(owned(&["--all-features"]));
+    choices
+}
+
+fn supply(workspace: &Workspace, log: &mut Log) -> Result<Outcome, Failure> {
+    let mut findings = Vec::new();
+    let ran = process::run(
+        deny(workspace, log)?.args(["check", "--hide-inclusion-graph", "bans", "licenses", "sources"]),
+        log,
+    )?;
+    if !ran.success {
+        findings.push(process::last_lines(&ran.output, 1));
+    }
+    // Where CI runs there is no change of one's own yet to be committed.
+    let git = |arguments: &[&str]| {
+        process::capture(Command::new("git").current_dir(&workspace.root).args(arguments))
+    };
+    if git(&["ls-files", "--error-unmatch", "Cargo.lock"]).is_err() {
+        findings.push("Cargo.lock is not committed".to_owned());
+    } else if !git(&["status", "--porcelain", "--", "Cargo.lock"])?.is_empty() {
+        let note = "Cargo.lock differs from what is committed";
+        log.line(note);
+        if std::env::var_os("CI").is_some() {
+            findings.push(note.to_owned());
+        }
+    }
+    let lock = workspace.root.join("Cargo.lock");
+    let lock = std::fs::read_to_string(&lock).map_err(|e| Failure::io("reading", &lock, &e))?;
+    let crates = lock.lines().filter(|line| line.starts_with("source = ")).count();
+    Ok(Outcome::of(&findings, format!("{crates} foreign crates")))
+}
+
+fn advisories(workspace: &Workspace, log: &mut Log) -> Result<Outcome, Failure> {
+    let fetched = process::run(deny(workspace, log)?.args(["fetch", "db"]), log)?;
+    if !fetched.success {
+        let reason = format!(
+            "the advisory database could not be fetched ({})",
+            process::last_lines(&fetched.output, 1).trim_start_matches("fatal: ")
+        );
+        return Ok(Outcome { verdict: Verdict::Impossible(reason), ..Outcome::passed("") });
+    }
+    let ran = process::run(deny(workspace, log)?.args(["check", "--disable-fetch", "advisories"]), log)?;
+    Ok(verdict(ran.success, &process::last_lines(&ran.output, 1), String::new()))
+}
+
+fn deny(workspace: &Workspace, log: &mut Log) -> Result<Command, Failure> {
+    let mut command = Command::new(tools::ensure_cargo_deny(workspace, log)?.join("cargo-deny"));
+    command.current_dir(&workspace.root).args(["--color", "never", "--all-features", "--locked"]);
+    Ok(command)
+}
+
+fn tests(workspace: &Workspace, log: &mut Log) -> Result<Outcome, Failure> {
+    let mut arguments: Vec<&str> =
+        vec!["--workspace", "--exclude", KEYCLOAK_PACKAGE, "--lib", "--bins", "--examples"];
+    // Integration tests are named one by one, because one of them needs the server.
+    for package in workspace.packages.iter().filter(|package| package.name != KEYCLOAK_PACKAGE) {
+        for test in
+            package.tests.iter().filter(|test| (package.name.as_str(), test.as_str()) != KEYCLOAK_TEST)
+        {
+            arguments.extend(["--test", test]);
+        }
+    }
+    let run = cargo_test(workspace, log, &arguments, None)?;
+    let packages = workspace.packages.iter().map(|package| package.name.as_str());
+    Ok(run.outcome(packages.filter(|name| *name != KEYCLOAK_PACKAGE)))
+}
+
+fn doctests(workspace: &Workspace, log: &mut Log) -> Result<Outcome, Failure> {
+    let ran = process::run(
+        workspace.cargo().args(["test", "--workspace", "--all-features", "--no-fail-fast", "--doc"]),
+        log,
+    )?;
+    let report = Report::read(&ran.output);
+    let name = |library: &str| {
+        let named = workspace.packages.iter().find(|package| package.name.replace('-', "_") == library);
+        named.map_or(library, |package| &package.name).to_owned()
+    };
+    let tallies = report.tallies.iter().map(|(library, tally)| (name(library), *tally)).collect();
+    let run = TestRun { success: ran.success, tallies, crashed: report.crashed };
+    Ok(run.outcome(std::iter::empty()))
+}
+
+fn real_keycloak(workspace: &Workspace, log: &mut Log) -> Result<Outcome, Failure> {
+    let (package, test) = KEYCLOAK_TEST;
+    if !workspace.package(package).is_some_and(|found| found.tests.iter().any(|name| name == test)) {
+        return Err(Failure::new(format!(
+            "{package} has no test `{test}`: nothing compares it with the real server"
+        )));
+    }
+    let server = keycloak::start(workspace, log)?;
+    let url = Some(server.url.as_str());
+    let own = cargo_test(workspace, log, &["--package", KEYCLOAK_PACKAGE, "--lib", "--tests"], url);
+    let issuer = cargo_test(workspace, log, &["--package", package, "--test", test], url);
+    server.stop(log)?;
+    let (mut run, issuer) = (own?, issuer?);
+    run.success &= issuer.success;
+    run.tallies.extend(issuer.tallies);
+    run.crashed.extend(issuer.crashed);
+    let mut outcome = run.outcome([KEYCLOAK_PACKAGE, package].into_iter());
+    for (name, tally) in &outcome.tests {
+        if tally.passed + tally.failed == 0 {
+            let why = format!("{name} ran no test against the real server");
+            outcome.verdict = match outcome.verdict {
+                Verdict::Failed(others) => Verdict::Failed(format!("{others}\n{why}")),
+                _ => Verdict::Failed(why),
+            };
+        }
+    }
+    Ok(outcome)
+}
+
+/// What a `cargo test` did, by package.
+#[derive(Debug)]
+struct TestRun {
+    success: bool,
+    tallies: BTreeMap<String, Tally>,
+    crashed: Vec<String>,
+}
+
+impl TestRun {
+    /// `packages` are shown even if they have no test.
+    fn outcome<'a>(self, packages: impl Iterator<Item = &'a str>) -> Outcome {
+        let mut tallies: BTreeMap<String, Tally> =
+            packages.map(|name| (name.to_owned(), Tally::default())).collect();
+        let mut all = Tally::default();
+        for (name, tally) in self.tallies {
+            all.add(tally);
+            tallies.entry(name).or_default().add(tally);
+        }
+        let mut findings = Vec::new();
+        if all.failed > 0 {
+            findings.push(format!("{} tests failed", all.failed));
+        }
+        if all.ignored > 0 {
+            findings.push(format!("{} tests are ignored: a test runs or goes", all.ignored));
+        }
+        findings.extend(self.crashed.into_iter().map(|name| format!("{name} ended before its result")));
+        if !self.success && findings.is_empty() {
+            findings.push("cargo test failed: it is in the log".to_owned());
+        }
+        Outcome {
+            tests: tallies.into_iter().collect(),
+            ..Outcome::of(&findings, format!("{} tests", all.total()))
+        }
+    }
+}
+
+/// Builds, to learn which binary belongs to which package, then runs.
+fn cargo_test(
+    workspace: &Workspace,
+    log: &mut Log,
+    arguments: &[&str],
+    keycloak: Option<&str>,
+) -> Result<TestRun, Failure> {
+    let command = || {
+        let mut command = workspace.cargo();
+        command.args(["test", "--all-features", "--no-fail-fast"]).args(arguments);
+        match keycloak {
+            Some(url) => command.env(KEYCLOAK_URL, url),
+            None => command.env_remove(KEYCLOAK_URL),
+        };
+        command
+    };
+    let built = process::run_for_output(
+        command().args(["--no-run", "--message-format", "json-render-diagnostics"]),
+        log,
+    )?;
+    if !built.success {
+        return Err(Failure::new("the tests do not build"));
+    }
+    let owners = owners(&built.output);
+    let ran = process::run(&mut command(), log)?;
+    let report = Report::read(&ran.output);
+    let mut tallies: BTreeMap<String, Tally> = BTreeMap::new();
+    for (binary, tally) in report.tallies {
+        let owner = owners.get(&binary).unwrap_or(&binary);
+        tallies.entry(owner.clone()).or_default().add(tally);
+    }
+    Ok(TestRun { success: ran.success, tallies, crashed: report.crashed })
+}
+
+/// The package of each test binary, by the binary's file name, from cargo's JSON messages.
+fn owners(messages: &str) -> BTreeMap<String, String> {
+    let owner = |line: &str| {
+        let message: Value = serde_json::from_str(line).ok()?;
+        let binary = message.get("executable")?.as_str()?.rsplit('/').next()?.to_owned();
+        Some((binary, package_name(message.get("package_id")?.as_str()?)?))
+    };
+    messages.lines().filter_map(owner).collect()
+}
+
+/// The name in a package id: `path+file:///w/crates/kc-core#0.1.0` or `path+file:///w/tests/keycloak#keycloak-tests@0.1.0`.
+fn package_name(id: &str) -> Option<String> {
+    let (path, fragment) = id.rsplit_once('#')?;
+    match fragment.split_once('@') {
+        Some((name, _)) => Some(name.to_owned()),
+        None => path.rsplit('/').next().map(str::to_owned),
+    }
+}
+
+fn verdict(success: bool, otherwise: &str, count: String) -> Outcome {
+    let findings = if success { Vec::new() } else { vec![otherwise.to_owned()] };
+    Outcome::of(&findings, count)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_of_a_package_is_read_from_both_forms_of_its_id() {
+        assert_eq!(package_name("path+file:///w/crates/kc-core#0.1.0").as_deref(), Some("kc-core"));
+        assert_eq!(
+            package_name("path+file:///w/tests/keycloak#keycloak-tests@0.1.0").as_deref(),
+            Some("keycloak-tests")
+        );
+    }
+
+    #[test]
+    fn a_test_binary_is_traced_to_its_package() {
+        let messages = concat!(
+            r#"{"reason":"compiler-artifact","package_id":"path+file:///w/crates/kc-core#0.1.0","executable":null}"#,
+            "\nnot json\n",
+            r#"{"reason":"compiler-artifact","package_id":"path+file:///w/crates/kc-core#0.1.0","executable":"/t/debug/deps/guard-1a"}"#,
+        );
+        assert_eq!(owners(messages), BTreeMap::from([("guard-1a".to_owned(), "kc-core".to_owned())]));
+    }
+
+    #[test]
+    fn a_crate_is_built_bare_with_each_feature_and_with_all() {
+        let package = Workspace::from_metadata(
+            r#"{"workspace_root":"/w","target_directory":"/t","packages":[{"name":"a",
+                "manifest_path":"/w/a/Cargo.toml","features":{"default":["x"],"x":[],"y":[]}}]}"#,
+        )
+        .unwrap()
+        .packages
+        .remove(0);
+        let choices: Vec<String> = choices(&package).iter().map(|choice| choice.join(" ")).collect();
+        assert_eq!(
+            choices,
+            [
+                "",
+                "--no-default-features",
+                "--no-default-features --features x",
+                "--no-default-features --features y",
+                "--all-features"
+            ]
+        );
+    }
+
+    fn run(tally: Tally, crashed: &[&str], success: bool) -> Outcome {
+        let tallies = BTreeMap::from([("a".to_owned(), tally)]);
+        let crashed = crashed.iter().map(|&name| name.to_owned()).collect();
+        TestRun { success, tallies, crashed }.outcome(["a", "b"].into_iter())
+    }
+
+    #[test]
+    fn a_package_without_tests_is_shown_with_none() {
+        let outcome = run(Tally { passed: 2, ..Tally::default() }, &[], true);
+        assert_eq!(outcome.verdict, Verdict::Passed);
+        assert_eq!(outcome.tests.iter().map(|(_, tally)| tally.passed).collect::<Vec<_>>(), [2, 0]);
+    }
+
+    #[test]
+    fn ignored_failed_and_crashed_tests_each_fail_the_suite() {
+        let good = Tally { passed: 2, ..Tally::default() };
+        for outcome in [
+            run(Tally { ignored: 1, ..good }, &[], true),
+            run(Tally { failed: 1, ..good }, &[], false),
+            run(good, &["guard-1a"], true),
+            run(good, &[], false),
+        ] {
+            assert!(matches!(outcome.verdict, Verdict::Failed(_)), "{outcome:?}");
+        }
+    }
+
+    #[test]
+    fn no_two_suites_have_one_name() {
+        let names: std::collections::BTreeSet<_> = ALL.iter().map(|suite| suite.name).collect();
+        assert_eq!(names.len(), ALL.len());
+    }
+}
