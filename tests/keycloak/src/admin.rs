@@ -3,11 +3,12 @@
 use std::process;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::realm::Realm;
+use crate::realm::{Administrator, Realm};
 
 /// Something that was created for one test, and is deleted when this is dropped.
 #[derive(Debug)]
@@ -165,19 +166,9 @@ impl Realm {
         path: &str,
         body: Option<&Value>,
     ) -> reqwest::Response {
-        let form = "grant_type=password&client_id=admin-cli&username=admin&password=admin".to_owned();
-        let answer = http
-            .post(format!("{}/realms/master/protocol/openid-connect/token", self.base()))
-            .header("content-type", "application/x-www-form-urlencoded")
-            .body(form)
-            .send()
-            .await
-            .unwrap();
-        let answer: Value = serde_json::from_str(&answer.text().await.unwrap()).unwrap();
+        let token = self.administrator_token(http).await;
         let url = format!("{}/admin/realms/kc-demo/{path}", self.base());
-        let mut request = http
-            .request(method.clone(), url.trim_end_matches('/'))
-            .bearer_auth(answer["access_token"].as_str().unwrap());
+        let mut request = http.request(method.clone(), url.trim_end_matches('/')).bearer_auth(token);
         if let Some(body) = body {
             request = request.header("content-type", "application/json").body(body.to_string());
         }
@@ -188,6 +179,26 @@ impl Realm {
             panic!("{method} {path} answers {status}: {:?}", answer.text().await);
         }
         answer
+    }
+
+    async fn administrator_token(&self, http: &Client) -> String {
+        if let Some(held) = &*self.administrator.lock().unwrap()
+            && held.since.elapsed() < Duration::from_secs(30)
+        {
+            return held.token.clone();
+        }
+        let since = Instant::now();
+        let answer = http
+            .post(format!("{}/realms/master/protocol/openid-connect/token", self.base()))
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body("grant_type=password&client_id=admin-cli&username=admin&password=admin")
+            .send()
+            .await
+            .unwrap();
+        let answer: Value = serde_json::from_str(&answer.text().await.unwrap()).unwrap();
+        let token = answer["access_token"].as_str().unwrap().to_owned();
+        *self.administrator.lock().unwrap() = Some(Administrator { token: token.clone(), since });
+        token
     }
 }
 

@@ -2,8 +2,8 @@
 
 use std::env;
 use std::fmt;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use reqwest::{Client, StatusCode};
 use serde_json::Value;
@@ -18,7 +18,14 @@ static REALM: RwLock<()> = RwLock::const_new(());
 pub struct Realm {
     base: String,
     pub(crate) http: Client,
+    pub(crate) administrator: Arc<Mutex<Option<Administrator>>>,
     _turn: Arc<Turn>,
+}
+
+/// The administrator's token, which lives for a minute.
+pub(crate) struct Administrator {
+    pub(crate) token: String,
+    pub(crate) since: Instant,
 }
 
 /// Held until the test and everything that it undoes are through.
@@ -73,11 +80,17 @@ impl Realm {
     pub fn under(&self, host: &str) -> Self {
         let mut base = url::Url::parse(&self.base).unwrap();
         base.set_host(Some(host)).unwrap();
-        Self { base: base.as_str().trim_end_matches('/').to_owned(), ..self.clone() }
+        let base = base.as_str().trim_end_matches('/').to_owned();
+        Self { base, administrator: Arc::default(), ..self.clone() }
     }
 
     fn new(base: &str, turn: Turn) -> Self {
-        Self { base: base.to_owned(), http: Client::new(), _turn: Arc::new(turn) }
+        Self {
+            base: base.to_owned(),
+            http: Client::new(),
+            administrator: Arc::default(),
+            _turn: Arc::new(turn),
+        }
     }
 
     /// The server's base URL, without a slash at its end.

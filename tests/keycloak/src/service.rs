@@ -141,7 +141,7 @@ impl Service {
 
     fn output(&self) -> String {
         let written = self.written.lock().unwrap();
-        format!("stdout:\n{}\nstderr:\n{}", written.stdout, written.stderr)
+        format!("{}\n{}", written.stdout, written.stderr)
     }
 
     fn holds_no_secret(&self, what: &str, text: &str) {
@@ -181,7 +181,10 @@ impl Drop for Service {
             let _ = reader.join();
         }
         if thread::panicking() {
-            println!("the service wrote this:\n{}", self.output());
+            let (output, lines) = (self.output(), 40);
+            let skipped = output.lines().count().saturating_sub(lines);
+            println!("the last {lines} lines of what the service wrote:");
+            output.lines().skip(skipped).for_each(|line| println!("{line}"));
             return;
         }
         let output = self.output();
