@@ -65,9 +65,10 @@ impl Introspection {
         match self {
             Self::Active(_) => "the token is active".to_owned(),
             Self::Inactive => format!(
-                "the token has expired, was revoked or logged out; or client `{}` is not in its audience: then add \
-                 an audience mapper for this client to a scope of the client that got the token; or Keycloak was asked \
-                 under another host name than it was issued under: then set Keycloak's `hostname` option",
+                "the token has expired, was revoked or logged out; or client `{}` is not in the token's \
+                 audience: then add an audience mapper for this client to a scope of the client that got the token; \
+                 or Keycloak is asked by another host name than the token was issued under: then set Keycloak's \
+                 option `hostname`",
                 client_id.escape_debug()
             ),
         }
