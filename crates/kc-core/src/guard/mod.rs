@@ -78,7 +78,6 @@ impl Admission {
 
 impl Guard {
     /// A guard put together by hand, in the name of `realm`. Without an authenticator it refuses everybody.
-    #[must_use]
     pub fn builder(realm: impl Into<String>) -> GuardBuilder {
         GuardBuilder::new(realm.into())
     }
