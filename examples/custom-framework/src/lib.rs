@@ -4,3 +4,7 @@
 
 pub mod file_keys;
 pub mod group_roles;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/custom-framework.md")]
+mod guide {}
