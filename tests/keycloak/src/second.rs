@@ -24,27 +24,28 @@ pub struct SecondKeycloak {
 impl SecondKeycloak {
     /// The server for one test alone, and not running.
     pub async fn down() -> Self {
-        let mut keeper = TURN.lock().await;
-        if keeper.is_none() {
-            // Left over from another run, or another run's keeper has not finished yet.
-            run(script("stop.sh"));
-            *keeper = Some(keep());
-        }
-        let second = Self { keeper };
+        let second = Self::taken().await;
         second.kill();
         second
     }
 
     /// The server for one test alone, running.
     pub async fn up() -> Self {
+        let second = Self::taken().await;
+        second.start().await;
+        second
+    }
+
+    async fn taken() -> Self {
+        // Who has not started the first Keycloak is not made to wait for a second one.
+        drop(Realm::reached().await);
         let mut keeper = TURN.lock().await;
         if keeper.is_none() {
+            // Left over from another run, or another run's keeper has not finished yet.
             run(script("stop.sh"));
             *keeper = Some(keep());
         }
-        let second = Self { keeper };
-        second.start().await;
-        second
+        Self { keeper }
     }
 
     /// Starts it, if it does not run; 10 to 30 s.

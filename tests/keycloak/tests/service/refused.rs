@@ -127,3 +127,19 @@ async fn a_token_issued_under_another_host_name_is_refused() {
     assert_eq!(token::claims(&alice)["iss"], realm.under("localhost").issuer());
     service.get("/me", &alice).await.is_refused(401, "invalid_issuer");
 }
+
+/// The service is stopped at the end of every test, and then its whole output is looked through.
+#[tokio::test]
+async fn no_token_is_logged_at_the_finest_level_either() {
+    let realm = Realm::reached().await;
+    let service = Service::of(&realm).set("RUST_LOG", "trace").start().await;
+    let alice = realm.log_in("api", "alice").await;
+    service.get("/me", &alice.access).await.is(200);
+    service.delete("/items/1", &alice.access).await.is(204);
+    service.get("/service-token", &alice.access).await.is(200);
+    service.get("/me", &alice.id).await.is_refused(401, "wrong_token_type");
+    service.get("/me", &alice.refresh).await.is_refused(401, "unsupported_algorithm");
+    realm.log_out("api", &alice.refresh).await;
+    service.delete("/items/1", &alice.access).await.is_refused(401, "token_inactive");
+    service.logs("DEBUG kc: refused, wrong_token_type").await;
+}

@@ -16,7 +16,7 @@ async fn alice(realm: &Realm) -> (String, Value) {
     (access, kid)
 }
 
-/// Asks until the answer is as wanted: a key list is renewed in the background, at most a second or two from now.
+/// Asks until the answer is as wanted: a key list is renewed in the background, or when a cool-down is over.
 async fn becomes(service: &Service, token: &str, refused: Option<&str>) {
     let start = Instant::now();
     loop {
@@ -24,7 +24,7 @@ async fn becomes(service: &Service, token: &str, refused: Option<&str>) {
         match refused {
             None if reply.status() == 200 => return,
             Some(code) if reply.has_code(code) => return reply.is_refused(401, code),
-            _ => assert!(start.elapsed() < Duration::from_secs(10), "{reply:?}"),
+            _ => assert!(start.elapsed() < Duration::from_secs(20), "{reply:?}"),
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
@@ -50,17 +50,13 @@ async fn the_first_token_of_a_new_key_gets_in_at_once_and_the_old_ones_stay() {
 #[tokio::test]
 async fn a_second_rotation_within_the_cool_down_is_refused_until_it_is_over() {
     let realm = Realm::alone().await;
-    let service = Service::of(&realm).set("KEYCLOAK_JWKS_COOLDOWN_SECONDS", "3").start().await;
+    let service = Service::of(&realm).set("KEYCLOAK_JWKS_COOLDOWN_SECONDS", "6").start().await;
     service.has_keys().await;
     let _first = rotate(&realm, 200).await;
     service.get("/me", &alice(&realm).await.0).await.is(200);
-    let rotated = Instant::now();
     let _second = rotate(&realm, 300).await;
     let (new, _) = alice(&realm).await;
-    let reply = service.get("/me", &new).await;
-    if rotated.elapsed() < Duration::from_secs(3) {
-        reply.is_refused(401, "unknown_key");
-    }
+    service.get("/me", &new).await.is_refused(401, "unknown_key");
     becomes(&service, &new, None).await;
 }
 

@@ -73,5 +73,21 @@ async fn an_internal_url_serves_for_keys_but_introspection_needs_a_keycloak_that
     service.get("/me", &alice).await.is(200);
     service.get("/service-token", &alice).await.is(200);
     service.delete("/items/1", &alice).await.is_refused(401, "token_inactive");
-    service.logs("another host name").await;
+    service.logs("asked by another host name").await;
+    // Said at start, before anybody is refused.
+    service.logs("names itself after the host").await;
+}
+
+#[tokio::test]
+async fn a_service_that_is_set_up_right_warns_of_nothing() {
+    let realm = Realm::reached().await;
+    let service = Service::of(&realm).start().await;
+    service.has_keys().await;
+    let alice = realm.log_in("api", "alice").await.access;
+    service.get("/me", &alice).await.is(200);
+    service.delete("/items/1", &alice).await.is(204);
+    service.get("/service-token", &alice).await.is(200);
+    for level in [" WARN ", " ERROR "] {
+        assert_eq!(service.logged(level), 0, "{level}");
+    }
 }
