@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use keycloak_tests::{Realm, Service, Tokens, token};
 use serde_json::{Value, json};
 
-/// The members that say who somebody is are the user's; `roles` are those of client `api`.
+/// Alice, whichever client and algorithm her token came by.
 async fn gets_in_as_alice(service: &Service, tokens: &Tokens, algorithm: &str) {
     assert_eq!(token::header(&tokens.access)["alg"], algorithm);
     let me = service.get("/me", &tokens.access).await.is(200).json();
