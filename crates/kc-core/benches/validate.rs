@@ -159,14 +159,15 @@ fn cases() -> Vec<Case> {
     ];
     cases.push(theirs("rs256-jwt", "RS256: jsonwebtoken into a struct", "rs256", &rs256, &rs_token));
     cases.push(ours("rs256-kc", "RS256: JwtValidator", "rs256", &rs256, &rs_token));
+    cases.push(raw("roles", "RS256, 200 roles: the signature alone, key parsed once", &rs256, &rs_roles));
     cases.push(theirs(
         "roles-jwt",
         "RS256, 200 roles: jsonwebtoken into a struct",
-        "rs256",
+        "roles",
         &rs256,
         &rs_roles,
     ));
-    cases.push(ours("roles-kc", "RS256, 200 roles: JwtValidator", "rs256", &rs256, &rs_roles));
+    cases.push(ours("roles-kc", "RS256, 200 roles: JwtValidator", "roles", &rs256, &rs_roles));
     cases.push(raw("es256", "ES256: the signature alone, key parsed once", &es256, &es_token));
     cases.push(theirs("es256-jwt", "ES256: jsonwebtoken into a struct", "es256", &es256, &es_token));
     cases.push(ours("es256-kc", "ES256: JwtValidator", "es256", &es256, &es_token));

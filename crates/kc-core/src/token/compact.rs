@@ -25,10 +25,9 @@ impl<'t> Compact<'t> {
         // Text is searched many bytes at a time, and its end first: both cuts are found without reading it byte by byte.
         let Some((signing_input, signature)) = token.rsplit_once('.') else { return Err(not_three) };
         let Some((header, payload)) = signing_input.split_once('.') else { return Err(not_three) };
-        match payload.bytes().filter(|byte| *byte == b'.').count() {
-            0 => {}
-            2 => return Err(TokenError::Malformed(Defect::Encrypted)),
-            _ => return Err(not_three),
+        if payload.contains('.') {
+            let encrypted = payload.bytes().filter(|byte| *byte == b'.').count() == 2;
+            return Err(if encrypted { TokenError::Malformed(Defect::Encrypted) } else { not_three });
         }
         // An empty signature is well formed (RFC 7515 appendix A.5): what is wrong with it is the algorithm or the
         // signature, and that is what the caller should hear.
