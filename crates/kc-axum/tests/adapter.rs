@@ -11,7 +11,7 @@ use axum::http::{Method, Request, Response, StatusCode};
 use axum::routing::{any, get};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
-use kc_axum::{Allowed, CorsLayer, Principal, Routes, require};
+use kc_axum::{Allowed, Principal, Routes, require};
 use kc_core::rules::{Requirement, Rule, all_roles, any_role, authenticated};
 use kc_core::secret::Secret;
 use kc_core::settings::Settings;
@@ -259,7 +259,7 @@ async fn a_preflight_needs_no_token_and_a_refusal_can_be_read_by_the_page() {
     let realm = realm().await;
     let policy = CorsPolicy::new(["https://app.example.com"]);
     let app = Routes::new(realm.kc.guard()).route("/x", authenticated(), get(name)).into_router().unwrap();
-    let app = app.layer(CorsLayer::new(policy));
+    let app = app.layer(axum::middleware::from_fn_with_state(policy, kc_axum::cors));
     let ask = |method: Method, origin: &'static str| {
         let request = Request::builder().method(method).uri("/x").header("origin", origin);
         let request = request.header("access-control-request-method", "GET").body(Body::empty()).unwrap();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::jwk::{self, JwksError};
+use super::jwk::JwksError;
 use super::set::{Key, KeySet};
 use super::{KeySource, KeysUnavailable, Refresh};
 use crate::signature::{KeyDefect, parse_pkcs1, parse_spki};
@@ -76,8 +76,8 @@ impl PinnedKeys {
     /// # Errors
     /// [`PinnedKeysError::Jwks`] when there is no usable key in it.
     pub fn from_jwks(document: &[u8]) -> Result<Self, PinnedKeysError> {
-        let parsed = jwk::parse(document).map_err(PinnedKeysError::Jwks)?;
-        Ok(Self { keys: Arc::new(KeySet::new(parsed.keys, 0)) })
+        let keys = KeySet::from_jwks(document, 0).map_err(PinnedKeysError::Jwks)?;
+        Ok(Self { keys: Arc::new(keys) })
     }
 }
 

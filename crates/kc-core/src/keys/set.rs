@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 
+use super::jwk::{self, JwksError};
 use crate::signature::{Algorithm, SignatureVerifier, Verifiers};
 
 /// One public key with the algorithms it may be used with.
@@ -70,17 +71,18 @@ impl KeySet {
         Self { keys, by_kid, any_kid: false, generation }
     }
 
+    /// The keys of a JWK set, or a single JWK (RFC 7517): those that can verify signatures. Others are left out.
+    ///
+    /// # Errors
+    /// [`JwksError`] when there is none, or the document is no JWK set.
+    pub fn from_jwks(document: &[u8], generation: u64) -> Result<Self, JwksError> {
+        Ok(Self::new(jwk::parse(document)?.keys, generation))
+    }
+
     /// The same keys, used whatever `kid` a token names: for a key that was pinned by hand.
     #[must_use]
     pub fn for_any_kid(mut self) -> Self {
         self.any_kid = true;
-        self
-    }
-
-    /// The same keys under another generation.
-    #[must_use]
-    pub fn with_generation(mut self, generation: u64) -> Self {
-        self.generation = generation;
         self
     }
 

@@ -78,7 +78,7 @@ async fn verdict(
         Ok(_) => "ok",
         Err(ValidationError::Token(error)) => error.code(),
         Err(ValidationError::Keys(_)) => "keys_unavailable",
-        Err(other) => panic!("nobody was asked: {other}"),
+        Err(other) => panic!("not from a JwtValidator: {other}"),
     };
     let asked = keys.asked.lock().unwrap().clone();
     (code, asked)
