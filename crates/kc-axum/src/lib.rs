@@ -51,3 +51,14 @@ pub use extract::{Allowed, Principal};
 pub use layer::{GuardLayer, GuardService, require};
 pub use response::Rejection;
 pub use routes::Routes;
+
+/// The examples of the pages that are not part of any crate's documentation, compiled and run as this crate's.
+#[cfg(doctest)]
+mod pages {
+    #[doc = include_str!("../../../docs/guard-a-service.md")]
+    mod guard_a_service {}
+    #[doc = include_str!("../../../README.md")]
+    mod readme {}
+    #[doc = include_str!("../README.md")]
+    mod readme_of_the_crate {}
+}

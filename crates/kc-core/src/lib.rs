@@ -1,4 +1,5 @@
-//! Checks Keycloak tokens and decides who may do what. No web framework here: see `kc-axum`.
+//! Checks Keycloak tokens and decides who may do what. No web framework here: see `kc-axum`, and by goal
+//! `docs/guard-a-service.md`.
 //!
 //! | you want to … | start at |
 //! | --- | --- |
@@ -6,7 +7,28 @@
 //! | say who may do what | [`rules`] |
 //! | check a token | [`validator::JwtValidator`] |
 //! | write an adapter for a framework | [`Guard::admit`], [`wire::RequestView`] |
+//! | read why somebody was refused | [`wire::Problem::codes`] and `docs/errors.md`, a section for each |
 //! | bring keys, roles, users or HTTP of your own | the traits of [`keys`], [`roles`], [`users`], [`transport`] |
+//!
+//! ```
+//! use kc_core::rules::{Rule, any_role};
+//! use kc_core::wire::RequestView;
+//! use kc_core::{Access, Guard};
+//!
+//! const READ: Rule = any_role(&["reader", "clerk"]);
+//!
+//! // What an adapter does with a request; `guard` is `Keycloak::new(&Settings::from_env()?)?.guard()`, most often.
+//! async fn orders(guard: &Guard, headers: &http::HeaderMap) -> http::Response<bytes::Bytes> {
+//!     let request = RequestView { method: "GET", path: "/orders", route: Some("/orders"), headers, peer: None };
+//!     let admitted = guard.admit(&request, &Access::from(READ)).await;
+//!     let response = match admitted.outcome {
+//!         Ok(_) => http::Response::new("[]".into()),
+//!         Err(refusal) => guard.response(&refusal),
+//!     };
+//!     admitted.audit.finish(response.status().as_u16(), None);
+//!     response
+//! }
+//! ```
 //!
 //! # Features
 //!
@@ -46,3 +68,8 @@ pub use error::AuthError;
 pub use guard::{Admission, Admitted, Guard, GuardBuilder};
 pub use keycloak::{Keycloak, ResourceMetadata};
 pub use principal::Principal;
+
+/// The README's example, compiled as this crate's.
+#[cfg(all(doctest, feature = "reqwest"))]
+#[doc = include_str!("../README.md")]
+mod readme {}

@@ -1,4 +1,4 @@
-//! A guard from its parts, or from settings.
+//! A guard from its parts.
 
 use std::sync::Arc;
 
