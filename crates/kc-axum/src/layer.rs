@@ -19,6 +19,9 @@ use crate::view::view;
 
 /// A layer that lets only those through whom `access` (a rule, most often) allows.
 ///
+/// On a plain router mind what axum's `route_layer` leaves out: a fallback of a method router of your own, `any(…)`
+/// among them. [`Routes`](crate::Routes) covers these.
+///
 /// ```
 /// # fn items(guard: &kc_core::Guard) -> axum::Router {
 /// use axum::{Router, routing::get};

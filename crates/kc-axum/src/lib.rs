@@ -37,7 +37,7 @@
 //! | know who calls | [`Principal`], `Option<Principal>` |
 //! | demand more in one handler | [`Allowed`] |
 //! | refuse in a handler, in the same form | [`Rejection`] |
-//! | let web pages of other origins call | [`CorsLayer`] |
+//! | let web pages of other origins call | [`cors`] |
 
 mod cors;
 mod extract;
@@ -46,7 +46,7 @@ mod response;
 mod routes;
 mod view;
 
-pub use cors::{CorsLayer, CorsService};
+pub use cors::cors;
 pub use extract::{Allowed, Principal};
 pub use layer::{GuardLayer, GuardService, require};
 pub use response::Rejection;

@@ -17,7 +17,8 @@ use kc_core::{AuthError, Guard};
 /// ```
 #[derive(Debug)]
 pub struct Rejection {
-    response: http::Response<Bytes>,
+    // Boxed: a refusal is the rare case, and every extractor returns one.
+    response: Box<http::Response<Bytes>>,
     code: &'static str,
 }
 
@@ -32,7 +33,7 @@ impl Rejection {
     /// The response to a refusal.
     #[must_use]
     pub fn new(guard: &Guard, refusal: &Refusal) -> Self {
-        Self { response: guard.response(refusal), code: refusal.code() }
+        Self { response: Box::new(guard.response(refusal)), code: refusal.code() }
     }
 
     /// The response to an error; what the caller is not told goes to the log.
@@ -44,7 +45,7 @@ impl Rejection {
     /// The response of a route that is not guarded though it should be.
     pub(crate) fn internal() -> Self {
         let refusal = Refusal::from(AuthError::Internal { reason: String::new() });
-        Self { response: refusal.to_response(""), code: refusal.code() }
+        Self { response: Box::new(refusal.to_response("")), code: refusal.code() }
     }
 
     /// The refusal's stable code.

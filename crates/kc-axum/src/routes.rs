@@ -34,7 +34,9 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
     pub fn route(mut self, pattern: &str, access: impl Into<Access>, methods: MethodRouter<S>) -> Self {
         let access = access.into();
         self.table.add(pattern, access.clone());
-        self.router = self.router.route(pattern, methods.route_layer(require(&self.guard, access)));
+        // `layer`, not `route_layer`: that leaves out `any(…)` and a fallback of the route's own, and whoever sent another
+        // method would come in by them. axum's default fallback is covered too, and replaced in `into_router`.
+        self.router = self.router.route(pattern, methods.layer(require(&self.guard, access)));
         self
     }
 

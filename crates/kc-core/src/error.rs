@@ -5,7 +5,7 @@ use std::fmt;
 use crate::keys::KeysUnavailable;
 use crate::rules::Denial;
 use crate::token::TokenError;
-use crate::validator::ValidationError;
+use crate::validator::{UserinfoError, ValidationError};
 use crate::wire::CredentialsError;
 
 /// Why a request is refused. [`Refusal`](crate::wire::Refusal) says what the caller hears of it; this is for the log.
@@ -103,8 +103,15 @@ impl From<TokenError> for AuthError {
 impl From<ValidationError> for AuthError {
     fn from(error: ValidationError) -> Self {
         match error {
+            ValidationError::Introspection { reason } => Self::Introspection { reason },
             ValidationError::Keys(error) => Self::Keys(error),
             ValidationError::Token(error) => Self::Token(error),
+            // Not the token's fault that userinfo is silent, so never a 401; but a token that may not ask it is a
+            // matter of rights.
+            ValidationError::Userinfo(UserinfoError::InsufficientScope) => {
+                Self::Denied(Denial::Insufficient { scope: Some(UserinfoError::SCOPE.to_owned()) })
+            }
+            ValidationError::Userinfo(error) => Self::Introspection { reason: error.diagnosis() },
         }
     }
 }

@@ -60,7 +60,9 @@ pub(crate) enum JsonError {
 /// Parses a whole text; a scalar has depth 0, `[]` depth 1.
 pub(crate) fn parse(text: &[u8], max_depth: usize) -> Result<Value<'_>, JsonError> {
     let refused = Cell::new(None);
-    let mut deserializer = serde_json::Deserializer::from_slice(text);
+    // Looked at once as a whole, not string by string.
+    let text = str::from_utf8(text).map_err(|_| JsonError::Syntax)?;
+    let mut deserializer = serde_json::Deserializer::from_str(text);
     let seed = Strict { depth: max_depth, refused: &refused };
     let value = seed.deserialize(&mut deserializer);
     let value = value.map_err(|_| refused.get().unwrap_or(JsonError::Syntax))?;

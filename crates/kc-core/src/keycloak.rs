@@ -10,6 +10,7 @@ use crate::audit::{AuditSink, JsonLines, NoAudit};
 use crate::authenticator::BearerAuthenticator;
 use crate::client::ClientAuthentication;
 use crate::clock::{Clock, SystemClock};
+use crate::discovery;
 use crate::error::AuthError;
 use crate::guard::Guard;
 use crate::introspection::HttpIntrospector;
@@ -17,7 +18,7 @@ use crate::keys::{KeyHealth, KeySource, PinnedKeys, RemoteKeys, RemoteKeysOption
 use crate::roles::KeycloakRoles;
 use crate::rules::AcrLevels;
 use crate::service_token::{ServiceToken, ServiceTokenOptions, ServiceTokens};
-use crate::settings::{AuditLog, Settings, SettingsError};
+use crate::settings::{AuditLog, KeycloakServer, Settings, SettingsError};
 use crate::signature::Algorithm;
 use crate::transport::Transport;
 #[cfg(feature = "reqwest")]
@@ -38,6 +39,8 @@ pub struct Keycloak {
     service_tokens: ServiceTokens,
     cors: CorsPolicy,
     metadata: ResourceMetadata,
+    server: KeycloakServer,
+    transport: Arc<dyn Transport>,
 }
 
 #[derive(Clone)]
@@ -102,7 +105,7 @@ impl Keycloak {
             Arc::clone(&clock),
         );
         let service_tokens = ServiceTokens::new(
-            transport,
+            Arc::clone(&transport),
             uri(&endpoints.token())?,
             authentication,
             Arc::clone(&clock),
@@ -126,7 +129,8 @@ impl Keycloak {
             bearer_methods_supported: ["header"],
         };
         let cors = CorsPolicy::new(settings.cors_allowed_origins());
-        Ok(Self { guard, keys, users, service_tokens, cors, metadata })
+        let server = server.clone();
+        Ok(Self { guard, keys, users, service_tokens, cors, metadata, server, transport })
     }
 
     fn keys(
@@ -199,12 +203,25 @@ impl Keycloak {
         }
     }
 
-    /// Fetches the keys now, so that the first request need not wait. A failure is a warning in the log: requests will
-    /// ask again.
+    /// Fetches the keys now, so that the first request need not wait, and compares what the server says of itself with
+    /// what the settings say. Whatever is wrong is a warning in the log; requests will ask again. With a pinned key
+    /// nothing is asked.
     pub async fn prefetch(&self) {
         let Keys::Remote(remote) = &self.keys else { return };
         if let Err(error) = remote.prefetch().await {
             tracing::warn!(target: "kc", "{error}. The service runs; it will ask again when a token comes");
+            return;
+        }
+        let server = &self.server;
+        match discovery::cross_check(&*self.transport, server.endpoints(), server.issuer()).await {
+            Ok(discovery) => {
+                for difference in discovery.differences() {
+                    tracing::warn!(target: "kc", "{difference}");
+                }
+            }
+            Err(error) => {
+                tracing::warn!(target: "kc", "the settings could not be compared with the server: {error}")
+            }
         }
     }
 

@@ -20,6 +20,7 @@ pub mod audit;
 mod authenticator;
 pub mod client;
 pub mod clock;
+pub mod discovery;
 mod error;
 mod guard;
 pub mod introspection;

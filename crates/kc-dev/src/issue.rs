@@ -72,21 +72,26 @@ impl Issue<'_> {
         claims
     }
 
-    /// The claims of the refresh (or offline) token that goes with an access token; `scope` is the first request's.
-    pub(crate) fn refresh(&self, access: &Map<String, Value>, scope: &str) -> Map<String, Value> {
+    /// The claims of the refresh (or offline) token that goes with an access token; `first` is the first request's scope.
+    pub(crate) fn refresh(
+        &self,
+        access: &Map<String, Value>,
+        first: &GrantedScope<'_>,
+    ) -> Map<String, Value> {
         let mut claims = self.base(if self.offline { "Offline" } else { "Refresh" }, &uuid());
         if !self.offline {
             claims.insert("exp".to_owned(), json!(self.now + self.refresh_lifespan()));
         }
         claims.insert("aud".to_owned(), json!(self.state.issuer));
-        claims.insert("scope".to_owned(), json!(scope));
+        claims.insert("scope".to_owned(), json!(first.all));
         claims.insert("prov".to_owned(), json!("default"));
         for (from, to) in [("sub", "sub"), ("aud", "aud_x")] {
             if let Some(value) = access.get(from) {
                 claims.insert(to.to_owned(), value.clone());
             }
         }
-        if let Some(organization) = self.subject().memberships().first() {
+        let subject = self.state.subject(self.client, self.user, first, BTreeMap::new());
+        if let Some(organization) = subject.memberships().first() {
             claims.insert("organization".to_owned(), json!(organization.alias));
         }
         claims
@@ -106,8 +111,12 @@ impl Issue<'_> {
 
     /// Signs everything that the grant gives and puts the answer together.
     ///
-    /// `refresh_scope` is the scope that the refresh token keeps; without one there is no refresh token.
-    pub(crate) async fn answer(&self, with_id: bool, refresh_scope: Option<&str>) -> Result<Value, KeyError> {
+    /// `first` is the first request's scope, which the refresh token keeps; without one there is no refresh token.
+    pub(crate) async fn answer(
+        &self,
+        with_id: bool,
+        first: Option<&GrantedScope<'_>>,
+    ) -> Result<Value, KeyError> {
         let keys = self.state.keys();
         let access_alg =
             self.client.alg("access.token.signed.response.alg").unwrap_or(self.state.realm.default_alg);
@@ -119,11 +128,11 @@ impl Issue<'_> {
             answer.insert("id_token".to_owned(), json!(jws::sign(&*keys.signer(self.id_alg()).await?, &id)?));
         }
         let mut refresh_expires_in = 0;
-        if let Some(scope) = refresh_scope {
+        if let Some(first) = first {
             if !self.offline {
                 refresh_expires_in = self.refresh_lifespan();
             }
-            let refresh = self.refresh(&access, scope);
+            let refresh = self.refresh(&access, first);
             answer.insert("refresh_token".to_owned(), json!(jws::sign(keys.refresh_key(), &refresh)?));
         }
         if let Some(sid) = self.sid {
@@ -135,7 +144,9 @@ impl Issue<'_> {
         answer.insert("token_type".to_owned(), json!("Bearer"));
         answer
             .insert("not-before-policy".to_owned(), json!(self.state.memory().not_before_of(&self.user.id)));
-        answer.insert("scope".to_owned(), json!(self.scope.shown));
+        // Of an offline token Keycloak tells the whole scope, however narrow the access token is.
+        let shown = first.filter(|_| self.offline).unwrap_or(self.scope);
+        answer.insert("scope".to_owned(), json!(shown.shown));
         Ok(Value::Object(answer))
     }
 

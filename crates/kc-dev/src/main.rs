@@ -120,7 +120,7 @@ impl Options {
                 Some((name, value)) => (name.to_owned(), Some(value.to_owned())),
                 None => (arg, None),
             };
-            let mut value = |args: &mut dyn Iterator<Item = String>| {
+            let value = |args: &mut dyn Iterator<Item = String>| {
                 inline
                     .clone()
                     .or_else(|| args.next())

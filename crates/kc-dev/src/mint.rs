@@ -390,9 +390,7 @@ impl Mint {
             TokenKind::Access => (issue.access(), alg("access.token.signed.response.alg")),
             TokenKind::Id => (issue.id(""), alg("id.token.signed.response.alg")),
             TokenKind::Logout => (issue.logout(), realm.default_alg),
-            TokenKind::Offline | TokenKind::Refresh => {
-                (issue.refresh(&issue.access(), &scope.all), Alg::Hs512)
-            }
+            TokenKind::Offline | TokenKind::Refresh => (issue.refresh(&issue.access(), &scope), Alg::Hs512),
         })
     }
 

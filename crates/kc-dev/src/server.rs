@@ -48,7 +48,8 @@ async fn connection(stream: TcpStream, peer: SocketAddr, state: Arc<State>) {
     drop(stream.set_nodelay(true));
     let service = service_fn(move |request| answer(request, peer, Arc::clone(&state)));
     let mut server = http1::Builder::new();
-    server.timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
+    // Keycloak sends no `Date`.
+    server.auto_date_header(false).timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
     // An error is a client that went away, or a cut asked for.
     drop(server.serve_connection(TokioIo::new(stream), service).await);
 }

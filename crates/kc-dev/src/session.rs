@@ -33,6 +33,8 @@ pub(crate) enum RefreshRefusal {
 pub(crate) struct Memory {
     sessions: HashMap<String, Session>,
     revoked: HashSet<String>,
+    /// Used assertions of clients with the time from which they would be refused anyway.
+    assertions: HashMap<String, i64>,
     disabled: BTreeMap<String, bool>,
     user_not_before: HashMap<String, i64>,
     pub(crate) not_before: i64,
@@ -54,6 +56,7 @@ impl Memory {
         Self {
             sessions: HashMap::new(),
             revoked: HashSet::new(),
+            assertions: HashMap::new(),
             disabled: BTreeMap::new(),
             user_not_before: HashMap::new(),
             not_before,
@@ -117,6 +120,14 @@ impl Memory {
         }
         session.last_seen = now;
         Ok(())
+    }
+
+    /// Notes that an assertion was used; false if it was before.
+    pub(crate) fn use_assertion(&mut self, client: &str, jti: &str, exp: i64, now: i64) -> bool {
+        if self.assertions.len() >= CLEAR_AT {
+            self.assertions.retain(|_, exp| now < *exp);
+        }
+        self.assertions.insert(format!("{client} {jti}"), exp).is_none()
     }
 
     pub(crate) fn revoke(&mut self, jti: &str) {

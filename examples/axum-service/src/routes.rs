@@ -3,16 +3,17 @@
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::StatusCode;
+use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get};
 use axum::{Json, Router};
-use kc_axum::{CorsLayer, Principal, Rejection, Routes};
+use kc_axum::{Principal, Rejection, Routes};
 use kc_core::{AuthError, Keycloak, RouteError};
 use reference_service::{access, answers, parameters};
 
 /// The whole service.
 pub(crate) fn app(kc: Keycloak) -> Result<Router, RouteError> {
-    let cors = CorsLayer::new(kc.cors().clone());
+    let cors = from_fn_with_state(kc.cors().clone(), kc_axum::cors);
     let routes = Routes::new(kc.guard())
         .public("/health", get(health))
         .public("/.well-known/oauth-protected-resource", get(resource_metadata))

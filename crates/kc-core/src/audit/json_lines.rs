@@ -4,7 +4,7 @@ use std::fmt;
 use std::fs::OpenOptions;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
-use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
 use super::{AuditEvent, AuditSink};
@@ -65,11 +65,8 @@ fn write(waiting: &Receiver<AuditEvent>, out: impl Write) {
     let mut failing = false;
     while let Ok(event) = waiting.recv() {
         let mut result = line(&mut out, &event);
-        loop {
-            match waiting.try_recv() {
-                Ok(event) => result = result.and(line(&mut out, &event)),
-                Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
-            }
+        while let Ok(event) = waiting.try_recv() {
+            result = result.and(line(&mut out, &event));
         }
         match result.and_then(|()| out.flush()) {
             Ok(()) => failing = false,

@@ -110,6 +110,11 @@ fn escape(json: &str) -> String {
 pub trait AuditSink: fmt::Debug + Send + Sync {
     /// Takes one.
     fn record(&self, event: AuditEvent);
+
+    /// Whether events are wanted at all: none is put together for a sink that does not.
+    fn is_on(&self) -> bool {
+        true
+    }
 }
 
 /// Events as `tracing` events of the target `kc::audit`.
@@ -128,6 +133,10 @@ pub struct NoAudit;
 
 impl AuditSink for NoAudit {
     fn record(&self, _: AuditEvent) {}
+
+    fn is_on(&self) -> bool {
+        false
+    }
 }
 
 /// An event that waits for its response's status.

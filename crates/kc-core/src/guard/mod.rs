@@ -78,7 +78,6 @@ impl Admission {
 
 impl Guard {
     /// A guard put together by hand, in the name of `realm`. Without an authenticator it refuses everybody.
-    #[must_use]
     pub fn builder(realm: impl Into<String>) -> GuardBuilder {
         GuardBuilder::new(realm.into())
     }
@@ -94,7 +93,7 @@ impl Guard {
     /// # Cancellation
     /// Dropping the future is safe; then no event is recorded.
     pub async fn admit(&self, request: &RequestView<'_>, access: &Access) -> Admitted {
-        let (outcome, caller) = match access {
+        let (outcome, refused) = match access {
             Access::Public => {
                 return Admitted { outcome: Ok(Admission::Unasked), audit: AuditTicket::none() };
             }
@@ -102,10 +101,15 @@ impl Guard {
             Access::Optional => (self.identify(request).await, None),
             Access::Require(rule) => self.require(request, rule).await,
         };
-        let caller = caller.or_else(|| outcome.as_ref().ok().and_then(|known| known.principal().cloned()));
         let outcome = outcome.map_err(|error| self.refuse(error));
-        let event = self.event(request, outcome.as_ref().err(), caller.as_ref());
-        Admitted { outcome, audit: AuditTicket::new(event, Arc::clone(&self.inner.audit)) }
+        let audit = if self.inner.audit.is_on() {
+            let known = outcome.as_ref().ok().and_then(Admission::principal);
+            let event = self.event(request, outcome.as_ref().err(), refused.as_ref().or(known));
+            AuditTicket::new(event, Arc::clone(&self.inner.audit))
+        } else {
+            AuditTicket::none()
+        };
+        Admitted { outcome, audit }
     }
 
     /// Decides whether a known caller satisfies a further rule: for extractors.
@@ -154,7 +158,7 @@ impl Guard {
         Ok(Admission::Anonymous)
     }
 
-    /// The outcome, and the caller if one is known, refused or not: the audit names them.
+    /// The outcome, and who was refused, if that is known: the audit names them.
     async fn require(
         &self,
         request: &RequestView<'_>,
@@ -165,8 +169,10 @@ impl Guard {
             Ok(_) => return (Err(AuthError::NotAuthenticated), None),
             Err(error) => return (Err(error), None),
         };
-        let decision = self.decide(request, &principal, rule).await;
-        (decision.map(|()| Admission::Known(principal.clone())), Some(principal))
+        match self.decide(request, &principal, rule).await {
+            Ok(()) => (Ok(Admission::Known(principal)), None),
+            Err(error) => (Err(error), Some(principal)),
+        }
     }
 
     async fn decide(

@@ -42,9 +42,8 @@ fn hops(request: &RequestView<'_>) -> Vec<Option<IpAddr>> {
     elements
         .map(|element| {
             let parameters = element.split(';').filter_map(|parameter| parameter.split_once('='));
-            let node =
-                parameters.filter(|(name, _)| name.trim().eq_ignore_ascii_case("for")).map(|(_, node)| node);
-            node.last().and_then(parse)
+            let mut nodes = parameters.filter(|(name, _)| name.trim().eq_ignore_ascii_case("for"));
+            nodes.next_back().and_then(|(_, node)| parse(node))
         })
         .collect()
 }

@@ -58,14 +58,17 @@ pub enum Introspection {
 impl Introspection {
     /// For the log: what it means and what could be done, in one sentence, when `client_id` asked.
     ///
-    /// Since Keycloak 26.6.2 a client that is not in a token's audience is told `active: false`.
+    /// Since Keycloak 26.6.2 a client that is not in a token's audience is told `active: false`. So is one that asks by
+    /// another host name than the token was issued under, unless the server has a fixed `hostname`.
     #[must_use]
     pub fn diagnosis(&self, client_id: &str) -> String {
         match self {
             Self::Active(_) => "the token is active".to_owned(),
             Self::Inactive => format!(
-                "the token has expired, was revoked or logged out, or client `{}` is not in the token's audience: \
-                 in the last case add an audience mapper for this client to a scope of the client that got the token",
+                "the token has expired, was revoked or logged out; or client `{}` is not in the token's \
+                 audience: then add an audience mapper for this client to a scope of the client that got the token; \
+                 or Keycloak is asked by another host name than the token was issued under: then set Keycloak's \
+                 option `hostname`",
                 client_id.escape_debug()
             ),
         }

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use super::jwk::{self, JwksError};
 use super::set::{Key, KeySet};
 use super::{KeySource, KeysUnavailable, Refresh};
-use crate::signature::{KeyDefect, parse_spki};
+use crate::signature::{KeyDefect, parse_pkcs1, parse_spki};
 
 /// A [`KeySource`] that never asks anyone: the keys are given at start and stay.
 ///
@@ -57,10 +57,15 @@ impl PinnedKeys {
     /// # Errors
     /// [`PinnedKeysError`] names the defect. Nothing of the text is in it, but the label of a PEM block.
     pub fn from_pem(text: &str) -> Result<Self, PinnedKeysError> {
-        let ders = if text.contains("-----BEGIN ") { pem_blocks(text)? } else { vec![base64(text)?] };
-        let keys = ders
+        let blocks = if text.contains("-----BEGIN ") {
+            pem_blocks(text)?
+        } else {
+            vec![Block { der: base64(text)?, is_pkcs1: false }]
+        };
+        let keys = blocks
             .iter()
-            .map(|der| parse_spki(der).map(|verifiers| Key::new(None, verifiers)))
+            .map(|block| if block.is_pkcs1 { parse_pkcs1(&block.der) } else { parse_spki(&block.der) })
+            .map(|verifiers| verifiers.map(|verifiers| Key::new(None, verifiers)))
             .collect::<Result<Vec<_>, _>>()
             .map_err(PinnedKeysError::Unusable)?;
         Ok(Self { keys: Arc::new(KeySet::new(keys, 0).for_any_kid()) })
@@ -87,8 +92,14 @@ impl KeySource for PinnedKeys {
     }
 }
 
+struct Block {
+    der: Vec<u8>,
+    /// `RSA PUBLIC KEY`: the key without its algorithm.
+    is_pkcs1: bool,
+}
+
 /// RFC 7468: the base64 between `BEGIN` and `END`, of each block.
-fn pem_blocks(text: &str) -> Result<Vec<Vec<u8>>, PinnedKeysError> {
+fn pem_blocks(text: &str) -> Result<Vec<Block>, PinnedKeysError> {
     let mut blocks = Vec::new();
     let mut rest = text;
     while let Some((_, after)) = rest.split_once("-----BEGIN ") {
@@ -99,7 +110,7 @@ fn pem_blocks(text: &str) -> Result<Vec<Vec<u8>>, PinnedKeysError> {
         }
         let end = format!("-----END {label}-----");
         let (body, after) = after.split_once(&end).ok_or(PinnedKeysError::NotPem)?;
-        blocks.push(base64(body)?);
+        blocks.push(Block { der: base64(body)?, is_pkcs1: label == "RSA PUBLIC KEY" });
         rest = after;
     }
     Ok(blocks)
@@ -151,6 +162,16 @@ mod tests {
     }
 
     #[test]
+    fn an_rsa_key_in_its_older_form_serves_too() {
+        let spki = base64(&RSA.lines().filter(|line| !line.contains("-----")).collect::<String>()).unwrap();
+        // Its first 24 bytes say that what follows is an RSA key.
+        let older = base64_simd::STANDARD.encode_to_string(&spki[24..]);
+        let pem = format!("-----BEGIN RSA PUBLIC KEY-----\n{older}\n-----END RSA PUBLIC KEY-----\n");
+        use Algorithm::{Ps256, Ps384, Ps512, Rs256, Rs384, Rs512};
+        serves(&pem, &[Rs256, Rs384, Rs512, Ps256, Ps384, Ps512]);
+    }
+
+    #[test]
     fn what_is_no_public_key_is_refused_with_its_reason() {
         let cases = [
             ("", "neither"),
@@ -162,6 +183,7 @@ mod tests {
             ("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----", "PRIVATE KEY"),
             ("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----", "CERTIFICATE"),
             (RSA_1024, "2048"),
+            ("-----BEGIN RSA PUBLIC KEY-----\nAAAA\n-----END RSA PUBLIC KEY-----", "no valid public key"),
         ];
         for (text, expected) in cases {
             let error = PinnedKeys::from_pem(text).unwrap_err().to_string();

@@ -21,7 +21,7 @@
 
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError, Weak};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
@@ -31,10 +31,9 @@ use http::{Method, Request, Uri};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::jwk;
-use super::set::{KeySet, Lookup};
+use super::jwk::{self, ParsedJwks};
+use super::set::KeySet;
 use super::{KeySource, KeysUnavailable, Refresh};
-use crate::signature::Algorithm;
 use crate::transport::Transport;
 
 /// Bounds of [`RemoteKeys`].
@@ -78,7 +77,7 @@ pub enum KeyHealth {
 
 /// A [`KeySource`] that asks a JWKS endpoint (RFC 7517 §5). Needs a Tokio runtime.
 ///
-/// See the [module's table](self) for when it asks.
+/// When it asks is said in [`KeySource`], and in the table at the head of the source file.
 #[derive(Clone)]
 pub struct RemoteKeys {
     shared: Arc<Shared>,
@@ -105,6 +104,8 @@ struct Held {
 #[derive(Default)]
 struct Control {
     in_flight: Option<InFlight>,
+    /// Of the last fetch.
+    number: u64,
     /// The start of the last fetch for an unknown key.
     asked_for_unknown: Option<Instant>,
     /// The start of the last fetch.
@@ -119,11 +120,17 @@ struct Control {
 #[derive(Clone)]
 struct InFlight {
     done: watch::Receiver<bool>,
+    number: u64,
     for_unknown: bool,
+    /// Nobody waits longer: the runtime that the task runs on may be dead, blocked, or driven no more.
+    given_up_at: Instant,
 }
 
-/// With no key at all: the least time between two fetches.
+/// With no key at all, and with a TTL shorter than this: the least time between two fetches.
 const KEYLESS_INTERVAL: Duration = Duration::from_secs(1);
+
+/// What a fetch gets beyond its timeout before it is believed dead.
+const GRACE: Duration = Duration::from_secs(1);
 
 /// Failures in the background back off from this, doubled each time, to [`MAX_BACKOFF`].
 const MIN_BACKOFF: Duration = Duration::from_secs(5);
@@ -239,11 +246,20 @@ impl Shared {
     }
 
     fn renew_in_background(self: &Arc<Self>) {
-        let mut control = self.lock();
-        let too_early = control.background_from.is_some_and(|from| Instant::now() < from);
-        if !too_early && control.running().is_none() && tokio::runtime::Handle::try_current().is_ok() {
-            drop(self.join_or_start(&mut control, false));
+        // Whoever holds the lock is about to see to it; no request waits for that.
+        let mut control = match self.control.try_lock() {
+            Ok(control) => control,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => return,
+        };
+        // In this order: a fetch that is found dead puts the next one off.
+        if control.running().is_some()
+            || control.background_from.is_some_and(|from| Instant::now() < from)
+            || tokio::runtime::Handle::try_current().is_err()
+        {
+            return;
         }
+        drop(self.join_or_start(&mut control, false));
     }
 
     /// The running fetch, or a new one.
@@ -257,7 +273,10 @@ impl Shared {
             control.asked_for_unknown = Some(now);
         }
         let (tell, done) = watch::channel(false);
-        let in_flight = InFlight { done, for_unknown };
+        control.number += 1;
+        let number = control.number;
+        let given_up_at = later(now, self.options.timeout.saturating_add(GRACE));
+        let in_flight = InFlight { done, number, for_unknown, given_up_at };
         control.in_flight = Some(in_flight.clone());
         // The task owns what it needs, and not the source: when nobody holds that any more, it has nobody to tell.
         let fetch = Fetch {
@@ -265,6 +284,7 @@ impl Shared {
             transport: Arc::clone(&self.transport),
             uri: self.uri.clone(),
             timeout: self.options.timeout,
+            number,
         };
         tokio::spawn(async move {
             fetch.run().await;
@@ -274,13 +294,14 @@ impl Shared {
         in_flight
     }
 
-    /// Waits for a fetch to end, however it ends; the transport's timeout bounds it.
+    /// Waits for a fetch to end, however it ends, and no longer than its timeout and [`GRACE`].
     async fn wait(&self, mut waiting: InFlight) -> Result<Arc<KeySet>, KeysUnavailable> {
-        // An error means that the task died with its runtime, without a result.
-        let ended = waiting.done.wait_for(|done| *done).await.is_ok();
+        // An error means that the task died without a result.
+        let ended = async { waiting.done.wait_for(|done| *done).await.is_ok() };
+        let ended = tokio::time::timeout_at(waiting.given_up_at, ended).await.unwrap_or(false);
         let mut control = self.lock();
-        if !ended {
-            control.last_failure = Some("the fetch was given up".to_owned());
+        if !ended && control.is_in_flight(waiting.number) {
+            control.failed(GIVEN_UP.to_owned());
         }
         self.outcome(&control, KEYLESS_INTERVAL)
     }
@@ -293,49 +314,95 @@ impl Shared {
         }
     }
 
-    fn fetched(&self, result: Result<Bytes, String>) {
+    fn fetched(&self, number: u64, result: Result<Bytes, String>) {
         let parsed = result.and_then(|body| jwk::parse(&body).map_err(|error| error.to_string()));
-        let mut control = self.lock();
-        control.in_flight = None;
-        let now = Instant::now();
-        match parsed {
+        let uri = &self.uri;
+        match &parsed {
             Ok(parsed) => {
                 for why in &parsed.left_out {
-                    tracing::warn!(target: "kc::keys", "a key of {} is left out: {why}", self.uri);
+                    tracing::warn!(target: "kc::keys", "a key of {uri} is left out: {why}");
                 }
-                let before = self.held.load_full();
-                let set = match &before {
-                    Some(held) if held.fingerprint == parsed.fingerprint => Arc::clone(&held.set),
-                    _ => {
-                        let generation = before.map_or(1, |held| held.set.generation() + 1);
-                        let set = Arc::new(KeySet::new(parsed.keys, generation));
-                        tracing::info!(target: "kc::keys", "keys of {}: {set:?}", self.uri);
-                        set
-                    }
-                };
-                let renew_at = now + jittered(self.options.ttl.mul_f64(0.75), 0.15);
-                let fingerprint = parsed.fingerprint;
-                self.held.store(Some(Arc::new(Held { set, fingerprint, fetched_at: now, renew_at })));
-                control.last_failure = None;
-                control.failures_in_a_row = 0;
-                control.background_from = None;
             }
             Err(reason) => {
-                tracing::warn!(target: "kc::keys", "the keys of {} were not refreshed: {reason}", self.uri);
-                let backoff =
-                    MIN_BACKOFF.saturating_mul(1 << control.failures_in_a_row.min(10)).min(MAX_BACKOFF);
-                control.background_from = Some(now + jittered(backoff, 0.5));
-                control.failures_in_a_row = control.failures_in_a_row.saturating_add(1);
-                control.last_failure = Some(reason);
+                tracing::warn!(target: "kc::keys", "the keys of {uri} were not refreshed: {reason}");
             }
         }
+        let new_set = {
+            let mut control = self.lock();
+            // A fetch that was given up may be older than what another one brought since.
+            if !control.is_in_flight(number) {
+                return;
+            }
+            match parsed {
+                Ok(parsed) => {
+                    control.succeeded();
+                    self.hold(parsed)
+                }
+                Err(reason) => {
+                    control.failed(reason);
+                    None
+                }
+            }
+        };
+        if let Some(set) = new_set {
+            tracing::info!(target: "kc::keys", "keys of {uri}: {set:?}");
+        }
+    }
+
+    /// Replaces what is held. The set, if it is not the same as before.
+    fn hold(&self, parsed: ParsedJwks) -> Option<Arc<KeySet>> {
+        let ParsedJwks { keys, fingerprint, .. } = parsed;
+        let before = self.held.load_full();
+        let (set, is_new) = match &before {
+            Some(held) if held.fingerprint == fingerprint => (Arc::clone(&held.set), false),
+            _ => {
+                let generation = before.map_or(1, |held| held.set.generation() + 1);
+                (Arc::new(KeySet::new(keys, generation)), true)
+            }
+        };
+        let now = Instant::now();
+        let fresh_for = jittered(self.options.ttl.mul_f64(0.75), 0.15).max(KEYLESS_INTERVAL);
+        let renew_at = later(now, fresh_for);
+        self.held.store(Some(Arc::new(Held {
+            set: Arc::clone(&set),
+            fingerprint,
+            fetched_at: now,
+            renew_at,
+        })));
+        is_new.then_some(set)
     }
 }
 
+const GIVEN_UP: &str = "the fetch was given up";
+
 impl Control {
-    /// The fetch under way. One whose task has died is none.
-    fn running(&self) -> Option<InFlight> {
-        self.in_flight.clone().filter(|in_flight| in_flight.done.has_changed().is_ok())
+    /// The fetch under way. One whose task died, or does not come to an end, is a failed one.
+    fn running(&mut self) -> Option<InFlight> {
+        let in_flight = self.in_flight.clone()?;
+        if in_flight.done.has_changed().is_ok() && Instant::now() < in_flight.given_up_at {
+            return Some(in_flight);
+        }
+        self.failed(GIVEN_UP.to_owned());
+        None
+    }
+
+    fn is_in_flight(&self, number: u64) -> bool {
+        self.in_flight.as_ref().is_some_and(|in_flight| in_flight.number == number)
+    }
+
+    fn succeeded(&mut self) {
+        self.in_flight = None;
+        self.last_failure = None;
+        self.failures_in_a_row = 0;
+        self.background_from = None;
+    }
+
+    fn failed(&mut self, reason: String) {
+        self.in_flight = None;
+        self.last_failure = Some(reason);
+        let backoff = MIN_BACKOFF.saturating_mul(1 << self.failures_in_a_row.min(10)).min(MAX_BACKOFF);
+        self.background_from = Some(Instant::now() + jittered(backoff, 0.5));
+        self.failures_in_a_row = self.failures_in_a_row.saturating_add(1);
     }
 
     fn unavailable(&self, retry_after: Duration) -> KeysUnavailable {
@@ -350,6 +417,7 @@ struct Fetch {
     transport: Arc<dyn Transport>,
     uri: Uri,
     timeout: Duration,
+    number: u64,
 }
 
 impl Fetch {
@@ -359,7 +427,7 @@ impl Fetch {
             Err(_) => Err(format!("no whole answer within {} ms", self.timeout.as_millis())),
         };
         if let Some(shared) = self.shared.upgrade() {
-            shared.fetched(result);
+            shared.fetched(self.number, result);
         }
     }
 
@@ -381,14 +449,20 @@ impl Fetch {
     }
 }
 
-/// Whether any algorithm's token of this `kid` would find something other than "unknown".
+/// Whether the set has a key of this id. Of a token without one nobody can say: its algorithm decides.
 fn knows(set: &KeySet, kid: Option<&str>) -> bool {
-    Algorithm::ALL.into_iter().any(|alg| !matches!(set.find(kid, alg), Lookup::Unknown))
+    kid.is_some() && set.keys().iter().any(|key| key.kid() == kid)
 }
 
 /// What is left of `interval` since `start`, if anything.
 fn left_of(start: Option<Instant>, interval: Duration) -> Option<Duration> {
     interval.checked_sub(start?.elapsed()).filter(|left| !left.is_zero())
+}
+
+/// A time so late that it cannot be counted is one that does not come.
+fn later(than: Instant, by: Duration) -> Instant {
+    const YEARS: Duration = Duration::from_secs(30 * 365 * 24 * 3600);
+    than.checked_add(by).unwrap_or_else(|| than + YEARS)
 }
 
 /// `base`, and up to `share` of it more.

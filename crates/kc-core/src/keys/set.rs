@@ -3,19 +3,19 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use crate::signature::{Algorithm, SignatureVerifier};
+use crate::signature::{Algorithm, SignatureVerifier, Verifiers};
 
 /// One public key with the algorithms it may be used with.
 #[derive(Debug)]
 pub struct Key {
     kid: Option<String>,
-    verifiers: Vec<(Algorithm, Box<dyn SignatureVerifier>)>,
+    verifiers: Verifiers,
 }
 
 impl Key {
     /// A key by its id, with one verifier for each algorithm that it is good for.
     #[must_use]
-    pub fn new(kid: Option<String>, verifiers: Vec<(Algorithm, Box<dyn SignatureVerifier>)>) -> Self {
+    pub fn new(kid: Option<String>, verifiers: Verifiers) -> Self {
         Self { kid, verifiers }
     }
 

@@ -82,8 +82,7 @@ impl Rule {
             Kind::Authenticated => Verdict::Granted,
             Kind::ByMethod(methods) => {
                 let method = if question.method == "HEAD" { "GET" } else { question.method };
-                let rule = methods.iter().find(|(listed, _)| *listed == method);
-                rule.map_or(INSUFFICIENT, |(_, rule)| rule.decide(question))
+                methods.get(method).map_or(INSUFFICIENT, |rule| rule.decide(question))
             }
             Kind::ClientRole { client, role } => {
                 // The own client's roles are kept apart from the others', but `resource_access` has them by name.

@@ -63,7 +63,7 @@ enum Rules {
 #[derive(Clone)]
 enum Methods {
     Constant(&'static [(&'static str, Rule)]),
-    Shared(Arc<[(String, Rule)]>),
+    Shared(Arc<[(Cow<'static, str>, Rule)]>),
 }
 
 /// Anybody with good credentials.
@@ -194,7 +194,7 @@ impl Rule {
     /// Another rule for each method, known at run time.
     #[must_use]
     pub fn by_methods<S: Into<String>>(methods: impl IntoIterator<Item = (S, Self)>) -> Self {
-        let methods = methods.into_iter().map(|(method, rule)| (method.into(), rule)).collect();
+        let methods = methods.into_iter().map(|(method, rule)| (Cow::Owned(method.into()), rule)).collect();
         Self(Kind::ByMethod(Methods::Shared(methods)))
     }
 
@@ -278,12 +278,22 @@ impl Rules {
 }
 
 impl Methods {
-    fn iter(&self) -> impl Iterator<Item = (&str, &Rule)> {
-        let (constant, shared): (&[(&str, Rule)], &[(String, Rule)]) = match self {
-            Self::Constant(methods) => (methods, &[]),
-            Self::Shared(methods) => (&[], methods),
-        };
-        let constant = constant.iter().map(|(method, rule)| (*method, rule));
-        constant.chain(shared.iter().map(|(method, rule)| (method.as_str(), rule)))
+    fn iter(&self) -> Box<dyn Iterator<Item = (&str, &Rule)> + '_> {
+        match self {
+            Self::Constant(methods) => Box::new(methods.iter().map(|(method, rule)| (*method, rule))),
+            Self::Shared(methods) => Box::new(methods.iter().map(|(method, rule)| (method.as_ref(), rule))),
+        }
+    }
+
+    /// The rule of a method.
+    fn get(&self, method: &str) -> Option<&Rule> {
+        match self {
+            Self::Constant(methods) => {
+                methods.iter().find(|(listed, _)| *listed == method).map(|(_, rule)| rule)
+            }
+            Self::Shared(methods) => {
+                methods.iter().find(|(listed, _)| listed == method).map(|(_, rule)| rule)
+            }
+        }
     }
 }

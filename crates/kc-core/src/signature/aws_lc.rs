@@ -11,7 +11,7 @@ use aws_lc_rs::signature::{
     RsaPublicKeyComponents, VerificationAlgorithm,
 };
 
-use super::{Algorithm, Curve, KeyDefect, KeyMaterial, SignatureVerifier};
+use super::{Algorithm, Curve, KeyDefect, KeyMaterial, SignatureVerifier, Verifiers};
 
 /// A key as aws-lc holds it, with its algorithm.
 #[derive(Debug)]
@@ -57,7 +57,7 @@ pub(crate) fn verifier_for(
 }
 
 /// Verifiers for every algorithm that the key of a DER `SubjectPublicKeyInfo` (RFC 5280 §4.1.2.7) can do.
-pub(crate) fn parse_spki(der: &[u8]) -> Result<Vec<(Algorithm, Box<dyn SignatureVerifier>)>, KeyDefect> {
+pub(crate) fn parse_spki(der: &[u8]) -> Result<Verifiers, KeyDefect> {
     let boxed = |key| Box::new(Parsed(key)) as Box<dyn SignatureVerifier>;
     for alg in [Algorithm::Es256, Algorithm::Es384, Algorithm::Es512] {
         let Some((_, algorithm)) = ec(alg) else { continue };
@@ -86,6 +86,25 @@ pub(crate) fn parse_spki(der: &[u8]) -> Result<Vec<(Algorithm, Box<dyn Signature
     }
 }
 
+/// The same for the older form of an RSA key alone, PKCS #1 `RSAPublicKey` (RFC 8017 appendix A.1.1).
+pub(crate) fn parse_pkcs1(key: &[u8]) -> Result<Verifiers, KeyDefect> {
+    const RSA_ENCRYPTION: [u8; 15] = [0x30, 13, 6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 1, 5, 0];
+    let bits = der(0x03, &[&[0][..], key].concat());
+    parse_spki(&der(0x30, &[&RSA_ENCRYPTION[..], &bits].concat()))
+}
+
+/// A value with its tag and length (X.690 §8.1.3).
+fn der(tag: u8, value: &[u8]) -> Vec<u8> {
+    let length = value.len().to_be_bytes();
+    let length = without_leading_zeros(&length);
+    match (length, u8::try_from(length.len())) {
+        ([short @ ..=0x7f], _) => [&[tag, *short], value].concat(),
+        ([], _) => vec![tag, 0],
+        (long, Ok(count)) => [&[tag, 0x80 | count], long, value].concat(),
+        (_, Err(_)) => Vec::new(),
+    }
+}
+
 fn rsa(alg: Algorithm) -> Option<&'static RsaParameters> {
     Some(match alg {
         Algorithm::Rs256 => &RSA_PKCS1_2048_8192_SHA256,
@@ -107,15 +126,22 @@ fn ec(alg: Algorithm) -> Option<(Curve, &'static dyn VerificationAlgorithm)> {
     })
 }
 
-/// RFC 7518 §3.3 and §6.3.1: 2048 bits at least; NIST SP 800-56B: an odd exponent.
+/// RFC 7518 §3.3 and §6.3.1: 2048 bits at least; NIST SP 800-56B: an odd exponent. aws-lc looks at the rest only when it
+/// verifies, and a key that can never verify anything must not pass for a usable one.
 fn judge_rsa(n: &[u8], e: &[u8]) -> Result<(), KeyDefect> {
     let bits = n.first().map_or(0, |first| n.len() * 8 - first.leading_zeros() as usize);
     if !(2048..=8192).contains(&bits) {
         return Err(KeyDefect::Size);
     }
+    if n.last().is_none_or(|last| last % 2 == 0) {
+        return Err(KeyDefect::Invalid);
+    }
     match e {
         [] | [1] => Err(KeyDefect::Exponent),
         [.., last] if last % 2 == 0 => Err(KeyDefect::Exponent),
+        // Over 33 bits: each verification would take long, and aws-lc refuses.
+        [first, _, _, _, _] if *first > 1 => Err(KeyDefect::Exponent),
+        [_, _, _, _, _, _, ..] => Err(KeyDefect::Exponent),
         _ => Ok(()),
     }
 }
@@ -123,4 +149,42 @@ fn judge_rsa(n: &[u8], e: &[u8]) -> Result<(), KeyDefect> {
 fn without_leading_zeros(bytes: &[u8]) -> &[u8] {
     let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
     bytes.get(zeros..).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn number(bytes: &[u8]) -> Vec<u8> {
+        der(0x02, &[&[0][..], bytes].concat()[usize::from(bytes[0] < 0x80)..])
+    }
+
+    fn pkcs1(n: &[u8], e: &[u8]) -> Vec<u8> {
+        der(0x30, &[number(n), number(e)].concat())
+    }
+
+    fn defect(n: &[u8], e: &[u8]) -> Option<KeyDefect> {
+        parse_pkcs1(&pkcs1(n, e)).err()
+    }
+
+    #[test]
+    fn an_rsa_key_in_its_older_form_is_read() {
+        let algorithms: Vec<_> =
+            parse_pkcs1(&pkcs1(&[0xd5; 256], &[1, 0, 1])).unwrap().into_iter().map(|(alg, _)| alg).collect();
+        assert_eq!(algorithms, Algorithm::ALL[..6]);
+        assert_eq!(defect(&[0xd5; 1024], &[3]), None);
+        assert_eq!(parse_pkcs1(b"").err(), Some(KeyDefect::Invalid));
+    }
+
+    #[test]
+    fn a_pinned_rsa_key_is_judged_like_a_fetched_one() {
+        for bytes in [64, 128, 255, 1025] {
+            assert_eq!(defect(&vec![0xd5; bytes], &[1, 0, 1]), Some(KeyDefect::Size), "{bytes}");
+        }
+        assert_eq!(defect(&[&[0x7f][..], &[0xd5; 255]].concat(), &[3]), Some(KeyDefect::Size), "2047 bits");
+        for e in [&[1][..], &[2], &[4], &[1, 0, 0], &[2, 0, 0, 0, 1], &[0xd5; 256]] {
+            assert!(defect(&[0xd5; 256], e).is_some(), "{e:?}");
+        }
+        assert!(defect(&[&[0xd5; 255][..], &[2]].concat(), &[3]).is_some(), "an even modulus");
+    }
 }

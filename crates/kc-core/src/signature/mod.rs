@@ -9,7 +9,7 @@ pub mod signer;
 use std::fmt;
 
 pub use self::algorithm::Algorithm;
-pub(crate) use self::aws_lc::{parse_spki, verifier_for};
+pub(crate) use self::aws_lc::{parse_pkcs1, parse_spki, verifier_for};
 
 /// A public key, parsed once, bound to one algorithm.
 ///
@@ -20,6 +20,9 @@ pub trait SignatureVerifier: fmt::Debug + Send + Sync {
     /// Whether `signature` is this key's over `message` (RFC 7515 §5.2, step 8).
     fn verify(&self, message: &[u8], signature: &[u8]) -> bool;
 }
+
+/// One verifier for each algorithm that a key is good for.
+pub type Verifiers = Vec<(Algorithm, Box<dyn SignatureVerifier>)>;
 
 /// The parts of a public key as a JWK gives them (RFC 7518 §6, RFC 8037 §2), decoded.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -87,7 +90,7 @@ impl KeyMaterial {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum KeyDefect {
-    /// An RSA exponent that is even or below 3.
+    /// An RSA exponent that is even, below 3, or of more than 33 bits.
     Exponent,
     /// Not a point of its curve, not a modulus, or a wrong length.
     Invalid,
@@ -100,7 +103,7 @@ pub enum KeyDefect {
 impl fmt::Display for KeyDefect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Exponent => "its RSA exponent is even or below 3",
+            Self::Exponent => "its RSA exponent is even, below 3, or has more than 33 bits",
             Self::Invalid => "it is no valid public key",
             Self::Size => "its RSA modulus has less than 2048 or more than 8192 bits",
             Self::WrongAlgorithm => "its alg is not for its kind of key",

@@ -18,29 +18,28 @@ pub(crate) struct Compact<'t> {
 impl<'t> Compact<'t> {
     /// Cuts a token up. Size and number of segments are looked at before anything is copied.
     pub(crate) fn parse(token: &'t str) -> Result<Self, TokenError> {
-        let token = token.as_bytes();
         if token.len() > MAX_TOKEN_BYTES {
             return Err(TokenError::TooLarge { limit: MAX_TOKEN_BYTES });
         }
-        let mut segments = token.splitn(6, |byte| *byte == b'.');
-        let (Some(header), Some(payload), Some(signature)) =
-            (segments.next(), segments.next(), segments.next())
-        else {
-            return Err(TokenError::Malformed(Defect::NotThreeSegments));
-        };
-        match segments.count() {
+        let not_three = TokenError::Malformed(Defect::NotThreeSegments);
+        // Text is searched many bytes at a time, and its end first: both cuts are found without reading it byte by byte.
+        let Some((signing_input, signature)) = token.rsplit_once('.') else { return Err(not_three) };
+        let Some((header, payload)) = signing_input.split_once('.') else { return Err(not_three) };
+        match payload.bytes().filter(|byte| *byte == b'.').count() {
             0 => {}
             2 => return Err(TokenError::Malformed(Defect::Encrypted)),
-            _ => return Err(TokenError::Malformed(Defect::NotThreeSegments)),
+            _ => return Err(not_three),
         }
         // An empty signature is well formed (RFC 7515 appendix A.5): what is wrong with it is the algorithm or the
         // signature, and that is what the caller should hear.
         if header.is_empty() || payload.is_empty() {
             return Err(TokenError::Malformed(Defect::EmptySegment));
         }
-        let signing_input = token.get(..=header.len() + payload.len()).unwrap_or(token);
-        let decode = |segment| base64url::decode(segment).ok_or(TokenError::Malformed(Defect::Base64url));
+        let decode = |segment: &str| {
+            base64url::decode(segment.as_bytes()).ok_or(TokenError::Malformed(Defect::Base64url))
+        };
         let (payload, signature) = (decode(payload)?, decode(signature)?);
+        let (header, signing_input) = (header.as_bytes(), signing_input.as_bytes());
         Ok(Self { header, payload, signing_input, signature })
     }
 }

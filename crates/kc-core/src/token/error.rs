@@ -8,7 +8,7 @@ use crate::json::JsonError;
 /// Why a token is refused.
 ///
 /// `Display` is one line for the log and for a developer. It holds our own words, the names of claims, and, for an
-/// audience or an issuer, values of a token whose signature was good, escaped; never the token.
+/// audience or an issuer, what the token says of these, escaped and shortened; never the token.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum TokenError {

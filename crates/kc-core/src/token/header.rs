@@ -60,12 +60,19 @@ impl JoseHeader {
 
 /// RFC 7515 §4.1.9: a media type, case-insensitive, `application/` may be left out.
 fn header_type(typ: &str) -> Result<HeaderType, TokenError> {
-    let typ = typ.to_ascii_lowercase();
-    match typ.strip_prefix("application/").unwrap_or(&typ) {
-        "jwt" => Ok(HeaderType::Jwt),
-        "at+jwt" => Ok(HeaderType::AtJwt),
-        "logout+jwt" => Err(TokenError::WrongType { got: TokenKind::Logout }),
-        _ => Err(TokenError::WrongType { got: TokenKind::Other }),
+    const APPLICATION: &str = "application/";
+    let short = match typ.split_at_checked(APPLICATION.len()) {
+        Some((prefix, rest)) if prefix.eq_ignore_ascii_case(APPLICATION) => rest,
+        _ => typ,
+    };
+    let is = |name: &str| short.eq_ignore_ascii_case(name);
+    if is("jwt") {
+        Ok(HeaderType::Jwt)
+    } else if is("at+jwt") {
+        Ok(HeaderType::AtJwt)
+    } else {
+        let got = if is("logout+jwt") { TokenKind::Logout } else { TokenKind::Other };
+        Err(TokenError::WrongType { got })
     }
 }
 

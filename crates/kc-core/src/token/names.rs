@@ -3,36 +3,50 @@
 use std::fmt;
 use std::sync::Arc;
 
-/// A list of names, such as roles or audiences: two pieces of memory however many there are, cheap to clone.
+/// A list of names, such as roles or audiences: three pieces of memory however many there are, cheap to clone.
 #[derive(Clone, Default, Eq, PartialEq)]
 pub struct Names {
-    text: Option<Arc<str>>,
-    ends: Option<Arc<[u32]>>,
+    list: Option<Arc<List>>,
+}
+
+#[derive(Eq, PartialEq)]
+struct List {
+    /// One after the other.
+    text: String,
+    /// Where each ends.
+    ends: Vec<u32>,
 }
 
 impl Names {
     /// The names in the order given, doubles included.
     #[must_use]
     pub fn new<S: AsRef<str>>(names: impl IntoIterator<Item = S>) -> Self {
-        let mut text = String::new();
-        let mut ends = Vec::new();
+        Self::with_room(names, 0, 0)
+    }
+
+    /// The same for names that are at hand already: nothing grows, and nothing is left over.
+    pub(crate) fn of<'n>(names: impl Iterator<Item = &'n str> + Clone) -> Self {
+        let (count, bytes) =
+            names.clone().fold((0, 0), |(count, bytes), name| (count + 1, bytes + name.len()));
+        Self::with_room(names, count, bytes)
+    }
+
+    fn with_room<S: AsRef<str>>(names: impl IntoIterator<Item = S>, count: usize, bytes: usize) -> Self {
+        let mut text = String::with_capacity(bytes);
+        let mut ends = Vec::with_capacity(count);
         for name in names {
             text.push_str(name.as_ref());
             // A list of more than 4 GiB cannot come out of a token of 48 KiB; whoever builds one gets a short list.
             let Ok(end) = u32::try_from(text.len()) else { break };
             ends.push(end);
         }
-        if ends.is_empty() {
-            Self::default()
-        } else {
-            Self { text: Some(text.into()), ends: Some(ends.into()) }
-        }
+        Self { list: (!ends.is_empty()).then(|| Arc::new(List { text, ends })) }
     }
 
     /// How many there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.ends.as_ref().map_or(0, |ends| ends.len())
+        self.list.as_ref().map_or(0, |list| list.ends.len())
     }
 
     /// Whether there are none.
@@ -43,9 +57,12 @@ impl Names {
 
     /// In the order they came.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
-        let text = self.text.as_deref().unwrap_or_default();
+        let (text, ends) = match &self.list {
+            Some(list) => (list.text.as_str(), list.ends.as_slice()),
+            None => ("", &[][..]),
+        };
         let mut start = 0;
-        self.ends.as_deref().unwrap_or_default().iter().filter_map(move |end| {
+        ends.iter().filter_map(move |end| {
             let name = text.get(start..*end as usize);
             start = *end as usize;
             name

@@ -23,7 +23,7 @@ impl Policy {
     }
 
     /// RFC 9068 §4: the issuer, exactly.
-    fn issuer(&self, claims: &Claims) -> Result<(), TokenError> {
+    pub(super) fn issuer(&self, claims: &Claims) -> Result<(), TokenError> {
         let got = claims.issuer.as_ref().ok_or(TokenError::MissingClaim { claim: "iss" })?;
         if *got == self.issuer {
             return Ok(());
@@ -46,6 +46,11 @@ impl Policy {
         if now >= exp.plus(self.leeway) {
             return Err(TokenError::Expired { at: exp, now });
         }
+        self.beginning(claims, now)
+    }
+
+    /// `nbf` and `iat`, where they are given.
+    pub(super) fn beginning(&self, claims: &Claims, now: UnixTime) -> Result<(), TokenError> {
         for (claim, at) in [("nbf", claims.not_before), ("iat", claims.issued_at)] {
             if let Some(at) = at.filter(|at| now.plus(self.leeway) < *at) {
                 return Err(TokenError::NotYetValid { claim, at, now });

@@ -7,12 +7,13 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use super::checks::Policy;
+use super::jws::{Opened, Opener};
 use super::{TokenValidator, ValidationError};
 use crate::clock::{Clock, SystemClock};
 use crate::json;
-use crate::keys::{KeySet, KeySource, Lookup, Refresh};
-use crate::signature::{Algorithm, SignatureVerifier};
-use crate::token::{Claims, Compact, Defect, JoseHeader, MAX_JSON_DEPTH, TokenError, VerifiedToken};
+use crate::keys::KeySource;
+use crate::signature::Algorithm;
+use crate::token::{Claims, Defect, MAX_JSON_DEPTH, TokenError, VerifiedToken};
 
 /// Checks access tokens of one issuer by their signature.
 ///
@@ -34,8 +35,7 @@ use crate::token::{Claims, Compact, Defect, JoseHeader, MAX_JSON_DEPTH, TokenErr
 #[derive(Debug)]
 pub struct JwtValidator {
     policy: Policy,
-    algorithms: Vec<Algorithm>,
-    keys: Arc<dyn KeySource>,
+    opener: Opener,
     clock: Arc<dyn Clock>,
 }
 
@@ -59,37 +59,22 @@ impl JwtValidator {
             audience: audience.into_iter().map(Into::into).collect(),
             leeway: Duration::from_secs(5),
         };
-        let validator =
-            Self { policy, algorithms: Algorithm::ALL.to_vec(), keys, clock: Arc::new(SystemClock) };
+        let validator = Self { policy, opener: Opener::new(keys), clock: Arc::new(SystemClock) };
         JwtValidatorBuilder { validator }
     }
 
     /// The algorithms it accepts.
     #[must_use]
     pub fn algorithms(&self) -> &[Algorithm] {
-        &self.algorithms
+        &self.opener.algorithms
     }
 
-    fn read_header(&self, compact: &Compact<'_>) -> Result<JoseHeader, TokenError> {
-        let header = JoseHeader::parse(compact.header)?;
-        if self.algorithms.contains(&header.alg) { Ok(header) } else { Err(TokenError::UnsupportedAlgorithm) }
-    }
-
-    /// The part after the key is at hand: no waiting.
-    fn check(
-        &self,
-        compact: Compact<'_>,
-        header: &JoseHeader,
-        key: &dyn SignatureVerifier,
-    ) -> Result<VerifiedToken, TokenError> {
-        if !key.verify(compact.signing_input, &compact.signature) {
-            return Err(TokenError::Signature);
-        }
-        let object = json::parse_object(&compact.payload, MAX_JSON_DEPTH)
+    fn judge(&self, opened: Opened) -> Result<VerifiedToken, TokenError> {
+        let object = json::parse_object(&opened.payload, MAX_JSON_DEPTH)
             .map_err(|error| TokenError::Malformed(Defect::of_json(error, Defect::PayloadNotJson)))?;
         let claims = Claims::read(&object)?;
-        self.policy.check(header.typ, &claims, self.clock.now())?;
-        Ok(VerifiedToken::new(claims, Bytes::from(compact.payload)))
+        self.policy.check(opened.typ, &claims, self.clock.now())?;
+        Ok(VerifiedToken::new(claims, Bytes::from(opened.payload)))
     }
 }
 
@@ -107,7 +92,7 @@ impl JwtValidatorBuilder {
     /// Narrows the algorithms. Default: [`Algorithm::ALL`]; what the key says narrows them further.
     #[must_use]
     pub fn algorithms(mut self, algorithms: impl IntoIterator<Item = Algorithm>) -> Self {
-        self.validator.algorithms = algorithms.into_iter().collect();
+        self.validator.opener.algorithms = algorithms.into_iter().collect();
         self
     }
 
@@ -128,28 +113,10 @@ impl JwtValidatorBuilder {
 #[async_trait]
 impl TokenValidator for JwtValidator {
     async fn validate(&self, token: &str) -> Result<VerifiedToken, ValidationError> {
-        let compact = Compact::parse(token)?;
-        let header = self.read_header(&compact)?;
-        let kid = header.kid.as_deref();
-        let keys = match self.keys.current() {
-            Some(keys) => keys,
-            None => self.keys.refresh(Refresh::NoKeys).await?,
-        };
-        let keys = match keys.find(kid, header.alg) {
-            Lookup::Found(key) => return Ok(self.check(compact, &header, key)?),
-            Lookup::Unfit => return Err(TokenError::UnknownKey.into()),
-            Lookup::Unknown => {
-                let generation = keys.generation();
-                self.keys.refresh(Refresh::UnknownKey { kid, generation }).await?
-            }
-        };
-        Ok(self.check(compact, &header, found(&keys, &header)?)?)
+        let opened = self.opener.open(token).await?;
+        Ok(self.judge(opened)?)
     }
 }
 
-fn found<'k>(keys: &'k KeySet, header: &JoseHeader) -> Result<&'k dyn SignatureVerifier, TokenError> {
-    match keys.find(header.kid.as_deref(), header.alg) {
-        Lookup::Found(key) => Ok(key),
-        Lookup::Unfit | Lookup::Unknown => Err(TokenError::UnknownKey),
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -3,16 +3,26 @@
 //! | tokens | validator |
 //! | --- | --- |
 //! | signed JWTs, as Keycloak issues them | [`JwtValidator`] |
+//! | lightweight and opaque tokens, which only Keycloak can read | [`IntrospectionValidator`] |
+//! | signed JWTs, to which userinfo adds what it knows of the user | [`UserinfoValidator`] |
 
 mod checks;
+mod introspection;
+mod jws;
 mod jwt;
+mod unverified;
+mod userinfo;
 
 use std::fmt;
 
 use async_trait::async_trait;
 
 pub use self::checks::Policy;
+pub use self::introspection::{IntrospectionValidator, IntrospectionValidatorBuilder};
 pub use self::jwt::{JwtValidator, JwtValidatorBuilder};
+pub use self::userinfo::{
+    DangerousUserinfo, UserinfoEndpoint, UserinfoError, UserinfoSignature, UserinfoValidator,
+};
 use crate::keys::KeysUnavailable;
 use crate::token::{TokenError, VerifiedToken};
 
@@ -36,17 +46,26 @@ pub trait TokenValidator: fmt::Debug + Send + Sync {
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum ValidationError {
+    /// Introspection gave no answer.
+    Introspection {
+        /// Why, and what to do.
+        reason: String,
+    },
     /// There is no key to check it with.
     Keys(KeysUnavailable),
     /// It is bad.
     Token(TokenError),
+    /// Userinfo gave no answer, or none for this token.
+    Userinfo(UserinfoError),
 }
 
 impl fmt::Display for ValidationError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Introspection { reason } => f.write_str(reason),
             Self::Keys(error) => error.fmt(f),
             Self::Token(error) => error.fmt(f),
+            Self::Userinfo(error) => error.fmt(f),
         }
     }
 }
@@ -62,5 +81,11 @@ impl From<KeysUnavailable> for ValidationError {
 impl From<TokenError> for ValidationError {
     fn from(error: TokenError) -> Self {
         Self::Token(error)
+    }
+}
+
+impl From<UserinfoError> for ValidationError {
+    fn from(error: UserinfoError) -> Self {
+        Self::Userinfo(error)
     }
 }

@@ -50,11 +50,10 @@ impl ExemptPaths {
             if !prefix.starts_with('/') {
                 return Err(ExemptPathError::NoSlash);
             }
-            let trimmed = prefix.strip_suffix('/').unwrap_or(prefix);
-            match trimmed {
-                "" => Err(ExemptPathError::Everything),
-                _ if !is_normal(trimmed) => Err(ExemptPathError::NotNormal),
-                _ => Ok(trimmed.to_owned()),
+            match prefix {
+                "/" => Err(ExemptPathError::Everything),
+                _ if !is_normal(prefix) => Err(ExemptPathError::NotNormal),
+                _ => Ok(prefix.strip_suffix('/').unwrap_or(prefix).to_owned()),
             }
         });
         Ok(Self { prefixes: prefixes.collect::<Result<_, _>>()? })

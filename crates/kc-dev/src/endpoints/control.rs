@@ -6,7 +6,7 @@ use std::time::Duration;
 use http::{Method, StatusCode};
 use serde_json::{Map, Value, json};
 
-use super::reply::{Reply, empty, json_reply, method_not_allowed, not_found, plain_error};
+use super::reply::{Reply, empty, json_reply, plain_error};
 use super::request::Request;
 use crate::fault::{Endpoint, Fault};
 use crate::keys::{Alg, KeyError, KeyState, Purpose};
@@ -29,16 +29,20 @@ pub(super) async fn serve(state: &Arc<State>, request: &Request, path: &str) -> 
         },
     };
     let segments: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).collect();
-    act(state, &request.method, &segments, &body).await.unwrap_or_else(|refusal| refusal)
+    let acted = act(state, &request.method, &segments, &body).await;
+    acted.unwrap_or_else(|Refusal(status, why)| plain_error(status, &why))
 }
+
+/// Why a control request did nothing.
+struct Refusal(StatusCode, String);
 
 async fn act(
     state: &Arc<State>,
     method: &Method,
     path: &[&str],
     body: &Map<String, Value>,
-) -> Result<Reply, Reply> {
-    let done = || Ok(empty(StatusCode::NO_CONTENT));
+) -> Result<Reply, Refusal> {
+    let done = || -> Result<Reply, Refusal> { Ok(empty(StatusCode::NO_CONTENT)) };
     match (path, method.as_str()) {
         ([], "GET") => Ok(json_reply(StatusCode::OK, &overview(state))),
         (["requests"], "GET") => {
@@ -140,7 +144,9 @@ async fn act(
             let token = mint.sign().await.map_err(|error| bad(&error.to_string()))?;
             Ok(json_reply(StatusCode::OK, &json!({ "access_token": token })))
         }
-        _ if is_path(path) => Err(method_not_allowed()),
+        _ if is_path(path) => {
+            Err(Refusal(StatusCode::METHOD_NOT_ALLOWED, "this path has other methods".to_owned()))
+        }
         _ => Err(not_found()),
     }
 }
@@ -179,7 +185,7 @@ fn overview(state: &State) -> Value {
     })
 }
 
-fn fault(body: &Map<String, Value>) -> Result<Fault, Reply> {
+fn fault(body: &Map<String, Value>) -> Result<Fault, Refusal> {
     Ok(match text(body, "kind") {
         Some("cut") => Fault::Cut,
         Some("empty") => Fault::Empty,
@@ -205,7 +211,7 @@ fn fault(body: &Map<String, Value>) -> Result<Fault, Reply> {
     })
 }
 
-fn endpoint(name: &str) -> Result<Endpoint, Reply> {
+fn endpoint(name: &str) -> Result<Endpoint, Refusal> {
     Endpoint::from_name(name).ok_or_else(not_found)
 }
 
@@ -213,18 +219,22 @@ fn text<'a>(body: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
     body.get(name)?.as_str()
 }
 
-fn number(body: &Map<String, Value>, name: &str) -> Result<i64, Reply> {
+fn number(body: &Map<String, Value>, name: &str) -> Result<i64, Refusal> {
     body.get(name).and_then(Value::as_i64).ok_or_else(|| bad(&format!("{name} must be a whole number")))
 }
 
-fn bad(why: &str) -> Reply {
-    plain_error(StatusCode::BAD_REQUEST, why)
+fn bad(why: &str) -> Refusal {
+    Refusal(StatusCode::BAD_REQUEST, why.to_owned())
 }
 
-fn key_error(error: &KeyError) -> Reply {
+fn not_found() -> Refusal {
+    Refusal(StatusCode::NOT_FOUND, "there is no such thing".to_owned())
+}
+
+fn key_error(error: &KeyError) -> Refusal {
     let status = match error {
         KeyError::UnknownKid { .. } => StatusCode::NOT_FOUND,
         KeyError::Generate { .. } | KeyError::Sign { .. } => StatusCode::INTERNAL_SERVER_ERROR,
     };
-    plain_error(status, &error.to_string())
+    Refusal(status, error.to_string())
 }

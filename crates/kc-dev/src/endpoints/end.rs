@@ -42,7 +42,8 @@ pub(super) fn revoke(state: &State, request: &Request) -> Reply {
         return bad("invalid_request", "duplicated parameter");
     }
     let Some(token) = form.get("token") else { return bad("invalid_request", "Token not provided") };
-    let refresh = state.verify_refresh(token);
+    // A refresh token whose session has ended is worth nothing, so there is nothing to revoke.
+    let refresh = state.verify_refresh(token).filter(|token| state.has_session(token));
     let is_refresh = refresh.is_some();
     let Some(token) = refresh.or_else(|| state.verify(token)) else {
         // RFC 7009, section 2.2: an invalid token is a 200. Keycloak says why all the same.

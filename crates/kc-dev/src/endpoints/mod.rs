@@ -1,5 +1,6 @@
 //! Keycloak's URLs.
 
+mod assertion;
 mod client_auth;
 mod control;
 mod discovery;
@@ -66,6 +67,8 @@ async fn route(state: &Arc<State>, request: &Request) -> Result<Reply, Cut> {
         Some(realm) => (realm, ".well-known/oauth-authorization-server"),
         None => match path.strip_prefix("/realms/") {
             Some(path) if !path.is_empty() => path.split_once('/').unwrap_or((path, "")),
+            // Keycloak knows other documents of this kind, but not of its realms.
+            _ if path.starts_with("/.well-known/") && path.contains("/realms/") => return Ok(not_found()),
             _ => {
                 return Ok(plain_error(
                     StatusCode::NOT_FOUND,

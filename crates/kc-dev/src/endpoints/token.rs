@@ -11,7 +11,7 @@ use super::request::{Form, Request};
 use crate::issue::{Grant, Issue};
 use crate::random::session_id;
 use crate::realm::Client;
-use crate::scope;
+use crate::scope::{self, GrantedScope};
 use crate::session::RefreshRefusal;
 use crate::state::State;
 
@@ -89,7 +89,7 @@ async fn password(state: &State, client: &Client, form: &Form) -> Result<Reply, 
         notes: BTreeMap::new(),
         now,
     };
-    finish(&issue, scope.openid, Some(&scope.all)).await
+    finish(&issue, scope.openid, Some(&scope)).await
 }
 
 async fn client_credentials(
@@ -167,7 +167,7 @@ async fn refresh(state: &State, client: &Client, form: &Form) -> Result<Reply, R
     }
     let first = token.text("scope").unwrap_or_default();
     let scope = scope::narrowed(&state.realm, client, user, first, form.get("scope"));
-    let with_id = first.split_whitespace().any(|word| word == "openid");
+    let first = scope::narrowed(&state.realm, client, user, first, None);
     let issue = Issue {
         state,
         client,
@@ -179,10 +179,10 @@ async fn refresh(state: &State, client: &Client, form: &Form) -> Result<Reply, R
         notes: BTreeMap::new(),
         now,
     };
-    finish(&issue, with_id, Some(first)).await
+    finish(&issue, first.openid, Some(&first)).await
 }
 
-async fn finish(issue: &Issue<'_>, with_id: bool, refresh_scope: Option<&str>) -> Result<Reply, Reply> {
-    let answer = issue.answer(with_id, refresh_scope).await.map_err(|_| server_error())?;
+async fn finish(issue: &Issue<'_>, with_id: bool, first: Option<&GrantedScope<'_>>) -> Result<Reply, Reply> {
+    let answer = issue.answer(with_id, first).await.map_err(|_| server_error())?;
     Ok(json_reply(StatusCode::OK, &answer))
 }

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use http::{Method, StatusCode};
+use http::header::CACHE_CONTROL;
+use http::{HeaderValue, Method, StatusCode};
 use serde_json::{Map, Value, json};
 
-use super::reply::{Reply, cached, challenge, json_reply, server_error, with_type};
+use super::reply::{Reply, challenge, json_reply, no_store, server_error, with_type};
 use super::request::Request;
 use crate::claims::Target;
 use crate::jws;
@@ -100,7 +101,8 @@ async fn answer(state: &State, token: &Verified, mut claims: Map<String, Value>)
                 }
             }
         };
-    let mut reply = cached(reply, "no-cache");
-    reply.headers_mut().insert(http::header::PRAGMA, http::HeaderValue::from_static("no-cache"));
+    let mut reply = no_store(reply);
+    // Keycloak sends the header twice.
+    reply.headers_mut().append(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     reply
 }

@@ -30,7 +30,7 @@ pub(super) fn self_signed(
     let algorithm = sequence(&[SHA256_WITH_RSA, NULL]);
     let name = sequence(&[&tagged(0x31, &[&sequence(&[COMMON_NAME, &tagged(0x0c, &[realm.as_bytes()])])])]);
     let validity = sequence(&[&utc_time(now), &utc_time(now + TEN_YEARS_SECS)]);
-    let serial = tagged(0x02, &[&now.to_be_bytes()]);
+    let serial = integer(now.unsigned_abs());
     let certificate = sequence(&[&serial, &algorithm, &name, &validity, &name, spki]);
     let signature = sign(&certificate)?;
     Some(sequence(&[&certificate, &algorithm, &bit_string(&signature)]))
@@ -38,6 +38,13 @@ pub(super) fn self_signed(
 
 fn sequence(parts: &[&[u8]]) -> Vec<u8> {
     tagged(0x30, parts)
+}
+
+/// The shortest form, with a leading zero where the number would look negative otherwise (X.690, section 8.3).
+fn integer(number: u64) -> Vec<u8> {
+    let digits: Vec<u8> = number.to_be_bytes().into_iter().skip_while(|byte| *byte == 0).collect();
+    let sign: &[u8] = if digits.first().is_none_or(|first| *first >= 0x80) { &[0] } else { &[] };
+    tagged(0x02, &[sign, &digits])
 }
 
 fn bit_string(bytes: &[u8]) -> Vec<u8> {
@@ -107,13 +114,21 @@ fn civil(days: i64) -> (i64, i64, i64) {
 
 #[cfg(test)]
 mod tests {
-    use super::{civil, element, tagged};
+    use super::{civil, element, integer, tagged};
 
     #[test]
     fn days_become_dates() {
         assert_eq!(civil(0), (1970, 1, 1));
         assert_eq!(civil(11_016), (2000, 2, 29));
         assert_eq!(civil(20_779), (2026, 11, 22));
+    }
+
+    #[test]
+    fn integers_are_as_short_as_they_can_be() {
+        assert_eq!(integer(0), [2, 1, 0]);
+        assert_eq!(integer(0x7f), [2, 1, 0x7f]);
+        assert_eq!(integer(0x80), [2, 2, 0, 0x80]);
+        assert_eq!(integer(1_795_310_453), [2, 4, 0x6b, 0x02, 0x43, 0x75]);
     }
 
     #[test]

@@ -18,7 +18,7 @@ use crate::random::{self, base64url};
 enum Material {
     Ec(EcdsaKeyPair),
     Ed(Ed25519KeyPair),
-    Hmac(hmac::Key),
+    Hmac(Box<hmac::Key>),
     Rsa(Box<RsaKeyPair>),
 }
 
@@ -57,7 +57,7 @@ impl Key {
         Self {
             kid: random::uuid(),
             purpose: Purpose::Sign(alg),
-            material: Material::Hmac(hmac::Key::new(algorithm, secret)),
+            material: Material::Hmac(Box::new(hmac::Key::new(algorithm, secret))),
             jwk: Map::new(),
             spki: None,
         }
@@ -65,10 +65,6 @@ impl Key {
 
     pub(crate) fn kid(&self) -> &str {
         &self.kid
-    }
-
-    pub(crate) fn purpose(&self) -> Purpose {
-        self.purpose
     }
 
     /// The public key as a JWK (RFC 7517), with the members Keycloak gives; empty for a symmetric key.

@@ -7,7 +7,6 @@ pub(super) const SCOPES: &str = include_str!("../../realms/builtin-scopes.json")
 pub(super) struct BuiltinClient {
     pub(super) id: &'static str,
     pub(super) public: bool,
-    pub(super) bearer_only: bool,
     pub(super) direct_access: bool,
     pub(super) full_scope: bool,
     pub(super) lightweight: bool,
@@ -26,7 +25,6 @@ pub(super) const CLIENTS: [BuiltinClient; 6] = [
     BuiltinClient {
         id: "account",
         public: true,
-        bearer_only: false,
         direct_access: false,
         full_scope: false,
         lightweight: false,
@@ -44,7 +42,6 @@ pub(super) const CLIENTS: [BuiltinClient; 6] = [
     BuiltinClient {
         id: "account-console",
         public: true,
-        bearer_only: false,
         direct_access: false,
         full_scope: false,
         lightweight: false,
@@ -53,7 +50,6 @@ pub(super) const CLIENTS: [BuiltinClient; 6] = [
     BuiltinClient {
         id: "admin-cli",
         public: true,
-        bearer_only: false,
         direct_access: true,
         full_scope: true,
         lightweight: true,
@@ -62,7 +58,6 @@ pub(super) const CLIENTS: [BuiltinClient; 6] = [
     BuiltinClient {
         id: "broker",
         public: false,
-        bearer_only: true,
         direct_access: false,
         full_scope: false,
         lightweight: false,
@@ -71,7 +66,6 @@ pub(super) const CLIENTS: [BuiltinClient; 6] = [
     BuiltinClient {
         id: "realm-management",
         public: false,
-        bearer_only: true,
         direct_access: false,
         full_scope: false,
         lightweight: false,
@@ -122,7 +116,6 @@ pub(super) const CLIENTS: [BuiltinClient; 6] = [
     BuiltinClient {
         id: "security-admin-console",
         public: true,
-        bearer_only: false,
         direct_access: false,
         full_scope: true,
         lightweight: true,

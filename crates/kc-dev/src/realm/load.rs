@@ -6,6 +6,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::export::{self, Settings};
+use super::roles::{Groups, RoleTables, named_roles};
 use super::{
     Client, ClientScope, Mapper, Organization, Realm, RealmError, Role, User, builtin, expand, placeholder,
 };
@@ -134,7 +135,6 @@ impl Loader<'_> {
                     in_token_scope: shown,
                     mappers: self.mappers(&scope.protocol_mappers, &owner),
                     roles: expand(composites, roles.get(&scope.name).into_iter().flatten().cloned()),
-                    name: scope.name,
                 },
             );
         }
@@ -173,7 +173,6 @@ impl Loader<'_> {
             scope_roles: scope_roles.get(&client.client_id).cloned().unwrap_or_default(),
             enabled: client.enabled,
             public: client.public_client,
-            bearer_only: client.bearer_only,
             direct_access: client.direct_access_grants_enabled,
             service_account: client.service_accounts_enabled,
             full_scope: client.full_scope_allowed,
@@ -279,95 +278,6 @@ impl Loader<'_> {
     }
 }
 
-/// Roles of realm and clients, and what the composite ones bring.
-struct RoleTables {
-    default_role: Role,
-    composites: BTreeMap<Role, BTreeSet<Role>>,
-    of_clients: BTreeMap<String, BTreeSet<String>>,
-}
-
-impl RoleTables {
-    fn load(
-        root: &Value,
-        settings: &Settings,
-        realm: &str,
-        clients: &[export::Client],
-    ) -> Result<Self, RealmError> {
-        let default_name = settings
-            .default_role
-            .as_ref()
-            .map_or_else(|| format!("default-roles-{realm}"), |role| role.name.clone());
-        let default_role = Role::realm(&default_name);
-        let mut composites: BTreeMap<Role, BTreeSet<Role>> = BTreeMap::new();
-        let mut of_clients: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-        let mut add = |owner: Role, inner: &export::Composites| {
-            let inner = named_roles(&inner.realm, &inner.client);
-            if !inner.is_empty() {
-                composites.entry(owner).or_default().extend(inner);
-            }
-        };
-        let roles = root.get("roles").unwrap_or(&Value::Null);
-        for role in list::<export::Role>(roles, "realm", "name")? {
-            add(Role::realm(&role.name), &role.composites);
-        }
-        if let Some(role) = &settings.default_role {
-            add(default_role.clone(), &role.composites);
-        }
-        let no_clients = serde_json::Map::new();
-        let client_roles = roles.get("client").and_then(Value::as_object).unwrap_or(&no_clients);
-        for client in client_roles.keys() {
-            for role in list::<export::Role>(roles.get("client").unwrap_or(&Value::Null), client, "name")? {
-                add(Role::of(client, &role.name), &role.composites);
-                of_clients.entry(client.clone()).or_default().insert(role.name);
-            }
-        }
-
-        let is_listed = |id: &str| clients.iter().any(|client| client.client_id == id);
-        for builtin in builtin::CLIENTS.iter().filter(|builtin| !is_listed(builtin.id)) {
-            for (name, inner) in builtin.roles {
-                of_clients.entry(builtin.id.to_owned()).or_default().insert((*name).to_owned());
-                if !inner.is_empty() {
-                    let inner = inner.iter().map(|inner| Role::of(builtin.id, inner));
-                    composites.entry(Role::of(builtin.id, name)).or_default().extend(inner);
-                }
-            }
-        }
-        // An export of a running realm says what the default role holds; a hand-written one leaves it to Keycloak.
-        let has_default = composites.contains_key(&default_role);
-        let held = composites.entry(default_role.clone()).or_default();
-        if !has_default {
-            held.extend(builtin::REALM_ROLES.map(Role::realm));
-        }
-        if !is_listed("account") {
-            held.extend(builtin::DEFAULT_ACCOUNT_ROLES.map(|name| Role::of("account", name)));
-        }
-        Ok(Self { default_role, composites, of_clients })
-    }
-}
-
-/// Every group's path with the roles it gives, those of the groups above it included.
-struct Groups(BTreeMap<String, BTreeSet<Role>>);
-
-impl Groups {
-    fn load(root: &Value) -> Result<Self, RealmError> {
-        let mut groups = Self(BTreeMap::new());
-        for group in list::<export::Group>(root, "groups", "name")? {
-            groups.add("", &BTreeSet::new(), &group);
-        }
-        Ok(groups)
-    }
-
-    fn add(&mut self, above: &str, inherited: &BTreeSet<Role>, group: &export::Group) {
-        let path = format!("{above}/{}", group.name);
-        let mut roles = inherited.clone();
-        roles.extend(named_roles(&group.realm_roles, &group.client_roles));
-        for below in &group.sub_groups {
-            self.add(&path, &roles, below);
-        }
-        self.0.insert(path, roles);
-    }
-}
-
 fn builtin_client(builtin: &builtin::BuiltinClient) -> Client {
     let mut attributes = BTreeMap::new();
     if builtin.lightweight {
@@ -377,7 +287,6 @@ fn builtin_client(builtin: &builtin::BuiltinClient) -> Client {
         id: builtin.id.to_owned(),
         enabled: true,
         public: builtin.public,
-        bearer_only: builtin.bearer_only,
         direct_access: builtin.direct_access,
         service_account: false,
         full_scope: builtin.full_scope,
@@ -466,12 +375,6 @@ fn origin_of(uri: &str) -> Option<String> {
     origin.is_tuple().then(|| origin.ascii_serialization())
 }
 
-fn named_roles(realm: &[String], clients: &BTreeMap<String, Vec<String>>) -> BTreeSet<Role> {
-    let of_clients =
-        clients.iter().flat_map(|(client, names)| names.iter().map(|name| Role::of(client, name)));
-    realm.iter().map(|name| Role::realm(name)).chain(of_clients).collect()
-}
-
 /// The realm's members without its long lists, so that a fault in one of those is reported at its own place.
 fn without_lists(root: &Value) -> Value {
     let Some(members) = root.as_object() else { return root.clone() };
@@ -484,7 +387,11 @@ fn without_lists(root: &Value) -> Value {
 }
 
 /// The list `root[member]`; empty when absent. A fault names the element by index and by its own name.
-fn list<T: DeserializeOwned>(root: &Value, member: &str, name: &str) -> Result<Vec<T>, RealmError> {
+pub(super) fn list<T: DeserializeOwned>(
+    root: &Value,
+    member: &str,
+    name: &str,
+) -> Result<Vec<T>, RealmError> {
     let items = match root.get(member) {
         None | Some(Value::Null) => return Ok(Vec::new()),
         Some(Value::Array(items)) => items,

@@ -6,6 +6,7 @@ mod export;
 mod load;
 mod mapper;
 mod placeholder;
+mod roles;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -36,7 +37,6 @@ pub(crate) struct Client {
     pub(crate) id: String,
     pub(crate) enabled: bool,
     pub(crate) public: bool,
-    pub(crate) bearer_only: bool,
     pub(crate) direct_access: bool,
     pub(crate) service_account: bool,
     pub(crate) full_scope: bool,
@@ -71,7 +71,6 @@ impl fmt::Debug for Client {
 /// A client scope.
 #[derive(Debug)]
 pub(crate) struct ClientScope {
-    pub(crate) name: String,
     /// Whether the name shows in `scope` of tokens and answers.
     pub(crate) in_token_scope: bool,
     pub(crate) mappers: Vec<Mapper>,

@@ -4,9 +4,7 @@
 #![cfg(test)]
 
 mod keys;
-mod realm;
 
-use std::process;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,9 +16,8 @@ use kc_core::introspection::{
 use kc_core::secret::Secret;
 use kc_core::service_token::{ServiceTokenError, ServiceTokenOptions, ServiceTokens};
 use kc_core::transport::{ReqwestTransport, TransportOptions};
+use keycloak_tests::{Realm, service_client, unique};
 use serde_json::{Value, json};
-
-use self::realm::{Realm, service_client};
 
 fn introspector(realm: &Realm, authentication: ClientAuthentication) -> HttpIntrospector {
     let transport = ReqwestTransport::new(TransportOptions::default()).unwrap();
@@ -175,65 +172,49 @@ async fn a_realm_that_does_not_exist_is_a_failure_of_the_server() {
 async fn a_secret_of_odd_characters_arrives_whole_in_the_form_and_in_the_header() {
     const ODD: &str = "p:s w%41+&=ü/\"";
     let realm = Realm::reached().await;
-    let name = format!("kc-test-odd-secret-{}", process::id());
-    let settings =
-        service_client(&name, json!({ "clientAuthenticatorType": "client-secret", "secret": ODD }));
-    let asking = realm.clone();
-    realm
-        .with_client(settings, async move {
-            for authentication in [
-                ClientAuthentication::client_secret_post(name.as_str(), Secret::new(ODD)),
-                ClientAuthentication::client_secret_basic(name.as_str(), Secret::new(ODD)),
-            ] {
-                let own = service_tokens(&asking, authentication.clone()).token().await.unwrap();
-                active(&introspector(&asking, authentication), own.access_token().expose()).await;
-            }
-        })
-        .await;
+    let settings = json!({ "clientAuthenticatorType": "client-secret", "secret": ODD });
+    let client = realm.temporary_client_of(&service_client(&unique("odd-secret"), &settings)).await;
+    for authentication in [
+        ClientAuthentication::client_secret_post(client.name(), Secret::new(ODD)),
+        ClientAuthentication::client_secret_basic(client.name(), Secret::new(ODD)),
+    ] {
+        let own = service_tokens(&realm, authentication.clone()).token().await.unwrap();
+        active(&introspector(&realm, authentication), own.access_token().expose()).await;
+    }
 }
 
 #[tokio::test]
 async fn a_signed_jwt_proves_the_client_with_every_kind_of_key() {
     let realm = Realm::reached().await;
     let keys = keys::one_of_each_kind();
-    let name = format!("kc-test-signed-jwt-{}", process::id());
-    let settings = service_client(
-        &name,
-        json!({
-            "clientAuthenticatorType": "client-jwt",
-            "attributes": { "use.jwks.string": "true", "jwks.string": keys::jwks(&keys).to_string() },
-        }),
-    );
-    let asking = realm.clone();
-    realm
-        .with_client(settings, async move {
-            for key in keys {
-                for audience in [asking.issuer(), asking.endpoint("token")] {
-                    let authentication =
-                        ClientAuthentication::private_key_jwt(name.as_str(), key.signing.clone(), audience);
-                    let tokens = service_tokens(&asking, authentication.clone());
-                    let own = tokens.token().await.unwrap_or_else(|error| panic!("{key:?}: {error}"));
-                    let introspector = introspector(&asking, authentication);
-                    // Twice: each request has an assertion of its own.
-                    active(&introspector, own.access_token().expose()).await;
-                    active(&introspector, own.access_token().expose()).await;
-                }
-                let elsewhere = ClientAuthentication::private_key_jwt(
-                    name.as_str(),
-                    key.signing.clone(),
-                    "https://other.test",
-                );
-                let error = introspector(&asking, elsewhere.clone()).introspect("t", None).await.unwrap_err();
-                assert!(
-                    matches!(&error, IntrospectionError::CredentialsRefused { status, code: got }
-                        if status.as_u16() == 400 && code(got.as_ref()) == Some("invalid_client")),
-                    "{error:?}"
-                );
-                let error = service_tokens(&asking, elsewhere).token().await.unwrap_err();
-                assert!(error.diagnosis(&name).contains("issuer URL"), "{error:?}");
-            }
-        })
-        .await;
+    let settings = json!({
+        "clientAuthenticatorType": "client-jwt",
+        "attributes": { "use.jwks.string": "true", "jwks.string": keys::jwks(&keys).to_string() },
+    });
+    let client = realm.temporary_client_of(&service_client(&unique("signed-jwt"), &settings)).await;
+    for key in keys {
+        let signed_for = |audience: String| {
+            ClientAuthentication::private_key_jwt(client.name(), key.signing.clone(), audience)
+        };
+        for audience in [realm.issuer(), realm.endpoint("token")] {
+            let authentication = signed_for(audience);
+            let tokens = service_tokens(&realm, authentication.clone());
+            let own = tokens.token().await.unwrap_or_else(|error| panic!("{key:?}: {error}"));
+            let introspector = introspector(&realm, authentication);
+            // Twice: each request has an assertion of its own.
+            active(&introspector, own.access_token().expose()).await;
+            active(&introspector, own.access_token().expose()).await;
+        }
+        let elsewhere = signed_for("https://other.test".to_owned());
+        let error = introspector(&realm, elsewhere.clone()).introspect("t", None).await.unwrap_err();
+        assert!(
+            matches!(&error, IntrospectionError::CredentialsRefused { status, code: got }
+                if status.as_u16() == 400 && code(got.as_ref()) == Some("invalid_client")),
+            "{error:?}"
+        );
+        let error = service_tokens(&realm, elsewhere).token().await.unwrap_err();
+        assert!(error.diagnosis(client.name()).contains("issuer URL"), "{error:?}");
+    }
 }
 
 #[tokio::test]

@@ -1,0 +1,321 @@
+//! What it costs to check a token that was not seen before, beside the signature alone and beside `jsonwebtoken`.
+//!
+//! ```text
+//! cargo bench -p kc-core --bench validate                     a table of times and ratios
+//! cargo bench -p kc-core --bench validate -- --only ID COUNT  one case so many times, for a profiler or valgrind
+//! ```
+//!
+//! All cases take turns, and the best of many rounds counts: what disturbs the machine disturbs all of them, and the
+//! ratios stay. Run without `--bench`, as by `cargo test --benches`, every case runs once.
+
+#![expect(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a benchmark that cannot be set up has nothing to say"
+)]
+
+use std::hint::black_box;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::rsa::KeySize;
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, ED25519, EcdsaKeyPair, Ed25519KeyPair, KeyPair,
+    ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_SHA256, RsaKeyPair, RsaPublicKeyComponents,
+};
+use jsonwebtoken::jwk::Jwk;
+use jsonwebtoken::{DecodingKey, Validation, decode};
+use kc_core::keys::PinnedKeys;
+use kc_core::validator::{JwtValidator, TokenValidator};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+const ISSUER: &str = "http://127.0.0.1:18080/realms/kc-demo";
+
+/// One thing to measure; the time of `raw` is what its ratio is to.
+struct Case {
+    id: &'static str,
+    what: &'static str,
+    raw: &'static str,
+    run: Box<dyn Fn()>,
+}
+
+/// A key, and how to sign with it.
+struct Signer {
+    alg: &'static str,
+    jwk: Value,
+    sign: Sign,
+}
+
+type Sign = Box<dyn Fn(&[u8]) -> Vec<u8>>;
+
+/// What a service that uses `jsonwebtoken` reads of a Keycloak token.
+#[derive(Debug, Deserialize)]
+#[expect(dead_code, reason = "reading them is what is measured")]
+struct KeycloakClaims {
+    exp: i64,
+    iat: i64,
+    auth_time: Option<i64>,
+    jti: String,
+    iss: String,
+    aud: OneOrMany,
+    sub: String,
+    typ: String,
+    azp: String,
+    sid: Option<String>,
+    acr: Option<String>,
+    #[serde(rename = "allowed-origins")]
+    allowed_origins: Option<Vec<String>>,
+    realm_access: Option<Roles>,
+    #[serde(default)]
+    resource_access: std::collections::HashMap<String, Roles>,
+    scope: String,
+    email_verified: Option<bool>,
+    name: Option<String>,
+    groups: Option<Vec<String>>,
+    preferred_username: Option<String>,
+    given_name: Option<String>,
+    family_name: Option<String>,
+    email: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "see above")]
+enum OneOrMany {
+    One(String),
+    Many(Vec<String>),
+}
+
+#[derive(Debug, Deserialize)]
+#[expect(dead_code, reason = "see above")]
+struct Roles {
+    roles: Vec<String>,
+}
+
+fn main() {
+    let cases = cases();
+    let arguments: Vec<String> = std::env::args().collect();
+    if let Some(at) = arguments.iter().position(|argument| argument == "--only") {
+        let id = arguments.get(at + 1).map_or("", String::as_str);
+        let count: u64 = arguments.get(at + 2).map_or(1, |count| count.parse().unwrap());
+        let case = cases.iter().find(|case| case.id == id).unwrap();
+        (0..count).for_each(|_| (case.run)());
+    } else if arguments.iter().any(|argument| argument == "--bench") {
+        print(&cases, &measure(&cases));
+    } else {
+        cases.iter().for_each(|case| (case.run)());
+    }
+}
+
+/// The best time of each case, in nanoseconds.
+fn measure(cases: &[Case]) -> Vec<f64> {
+    const ROUNDS: usize = 400;
+    const BATCH: u32 = 50;
+    let mut best = vec![Duration::MAX; cases.len()];
+    for _ in 0..ROUNDS {
+        for (case, best) in cases.iter().zip(&mut best) {
+            let start = Instant::now();
+            (0..BATCH).for_each(|_| (case.run)());
+            *best = start.elapsed().min(*best);
+        }
+    }
+    best.into_iter().map(|best| best.as_secs_f64() * 1e9 / f64::from(BATCH)).collect()
+}
+
+#[expect(clippy::print_stdout, reason = "a table is what it is for")]
+fn print(cases: &[Case], nanos: &[f64]) {
+    println!("{:<14} {:<66} {:>9} {:>7}", "id", "", "µs", "ratio");
+    for (case, time) in cases.iter().zip(nanos) {
+        let raw =
+            cases.iter().zip(nanos).find(|(other, _)| other.id == case.raw).map_or(*time, |(_, raw)| *raw);
+        println!("{:<14} {:<66} {:>9.2} {:>7.2}", case.id, case.what, time / 1000.0, time / raw);
+    }
+}
+
+fn cases() -> Vec<Case> {
+    let (rs256, es256, eddsa) = (rs256(), es256(), eddsa());
+    let usual = usual_payload();
+    let mut many_roles = usual.clone();
+    let roles: Vec<String> = (0..200).map(|n| format!("department-{n:03}-editor")).collect();
+    many_roles["realm_access"]["roles"] = json!(roles);
+
+    let rs_token = token(&rs256, &usual);
+    let rs_roles = token(&rs256, &many_roles);
+    let es_token = token(&es256, &usual);
+    let ed_token = token(&eddsa, &usual);
+
+    let mut cases = vec![
+        raw("rs256", "RS256: the signature alone, key parsed once", &rs256, &rs_token),
+        raw_parsing_each_time(
+            "rs256-parsing",
+            "RS256: the signature alone, key parsed each time",
+            &rs256,
+            &rs_token,
+        ),
+    ];
+    cases.push(theirs("rs256-jwt", "RS256: jsonwebtoken into a struct", "rs256", &rs256, &rs_token));
+    cases.push(ours("rs256-kc", "RS256: JwtValidator", "rs256", &rs256, &rs_token));
+    cases.push(theirs(
+        "roles-jwt",
+        "RS256, 200 roles: jsonwebtoken into a struct",
+        "rs256",
+        &rs256,
+        &rs_roles,
+    ));
+    cases.push(ours("roles-kc", "RS256, 200 roles: JwtValidator", "rs256", &rs256, &rs_roles));
+    cases.push(raw("es256", "ES256: the signature alone, key parsed once", &es256, &es_token));
+    cases.push(theirs("es256-jwt", "ES256: jsonwebtoken into a struct", "es256", &es256, &es_token));
+    cases.push(ours("es256-kc", "ES256: JwtValidator", "es256", &es256, &es_token));
+    cases.push(raw("eddsa", "EdDSA: the signature alone, key parsed once", &eddsa, &ed_token));
+    cases.push(theirs("eddsa-jwt", "EdDSA: jsonwebtoken into a struct", "eddsa", &eddsa, &ed_token));
+    cases.push(ours("eddsa-kc", "EdDSA: JwtValidator", "eddsa", &eddsa, &ed_token));
+    cases
+}
+
+fn raw(id: &'static str, what: &'static str, signer: &Signer, token: &str) -> Case {
+    let (message, signature) = split(token);
+    let member = |name: &str| decoded(signer.jwk[name].as_str().unwrap());
+    let key = match signer.alg {
+        "RS256" => RsaPublicKeyComponents { n: member("n"), e: member("e") }
+            .to_parsed_public_key(&RSA_PKCS1_2048_8192_SHA256)
+            .unwrap(),
+        "ES256" => {
+            ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, [&[4][..], &member("x"), &member("y")].concat())
+                .unwrap()
+        }
+        _ => ParsedPublicKey::new(&ED25519, member("x")).unwrap(),
+    };
+    Case {
+        id,
+        what,
+        raw: id,
+        run: Box::new(move || key.verify_sig(black_box(&message), black_box(&signature)).unwrap()),
+    }
+}
+
+fn raw_parsing_each_time(id: &'static str, what: &'static str, signer: &Signer, token: &str) -> Case {
+    let (message, signature) = split(token);
+    let member = |name: &str| decoded(signer.jwk[name].as_str().unwrap());
+    let key = RsaPublicKeyComponents { n: member("n"), e: member("e") };
+    let run =
+        move || key.verify(&RSA_PKCS1_2048_8192_SHA256, black_box(&message), black_box(&signature)).unwrap();
+    Case { id, what, raw: "rs256", run: Box::new(run) }
+}
+
+fn theirs(id: &'static str, what: &'static str, raw: &'static str, signer: &Signer, token: &str) -> Case {
+    let jwk: Jwk = serde_json::from_value(signer.jwk.clone()).unwrap();
+    let key = DecodingKey::from_jwk(&jwk).unwrap();
+    let mut validation = Validation::new(signer.alg.parse().unwrap());
+    validation.leeway = 5;
+    validation.validate_nbf = true;
+    validation.set_audience(&["api"]);
+    validation.set_issuer(&[ISSUER]);
+    validation.set_required_spec_claims(&["exp", "iss", "aud"]);
+    let token = token.to_owned();
+    let run = move || {
+        black_box(decode::<KeycloakClaims>(black_box(&token), &key, &validation).unwrap());
+    };
+    Case { id, what, raw, run: Box::new(run) }
+}
+
+fn ours(id: &'static str, what: &'static str, raw: &'static str, signer: &Signer, token: &str) -> Case {
+    // Among others, as in a realm; and by the default clock.
+    let filler = (0..4).map(|n| {
+        let mut other = signer.jwk.clone();
+        other["kid"] = json!(format!("other-{n}"));
+        other
+    });
+    let keys: Vec<Value> = filler.chain([signer.jwk.clone()]).collect();
+    let keys = PinnedKeys::from_jwks(json!({ "keys": keys }).to_string().as_bytes()).unwrap();
+    let validator = JwtValidator::builder(ISSUER, ["api"], Arc::new(keys)).build();
+    let token = token.to_owned();
+    let run = move || {
+        let Poll::Ready(verdict) =
+            pin!(validator.validate(black_box(&token))).poll(&mut Context::from_waker(Waker::noop()))
+        else {
+            return;
+        };
+        black_box(verdict.unwrap());
+    };
+    Case { id, what, raw, run: Box::new(run) }
+}
+
+fn rs256() -> Signer {
+    let pair = RsaKeyPair::generate(KeySize::Rsa2048).unwrap();
+    let n = encoded(pair.public_key().modulus().big_endian_without_leading_zero());
+    let e = encoded(pair.public_key().exponent().big_endian_without_leading_zero());
+    let jwk = json!({ "kty": "RSA", "use": "sig", "alg": "RS256", "kid": KID, "n": n, "e": e });
+    let sign = move |message: &[u8]| {
+        let mut signature = vec![0; pair.public_modulus_len()];
+        pair.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), message, &mut signature).unwrap();
+        signature
+    };
+    Signer { alg: "RS256", jwk, sign: Box::new(sign) }
+}
+
+fn es256() -> Signer {
+    let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
+    let point = pair.public_key().as_ref()[1..].to_vec();
+    let (x, y) = point.split_at(32);
+    let jwk = json!({
+        "kty": "EC", "crv": "P-256", "use": "sig", "alg": "ES256", "kid": KID, "x": encoded(x), "y": encoded(y)
+    });
+    let sign = move |message: &[u8]| pair.sign(&SystemRandom::new(), message).unwrap().as_ref().to_vec();
+    Signer { alg: "ES256", jwk, sign: Box::new(sign) }
+}
+
+fn eddsa() -> Signer {
+    let pair = Ed25519KeyPair::generate().unwrap();
+    let x = encoded(pair.public_key().as_ref());
+    let jwk = json!({ "kty": "OKP", "crv": "Ed25519", "use": "sig", "alg": "EdDSA", "kid": KID, "x": x });
+    Signer { alg: "EdDSA", jwk, sign: Box::new(move |message| pair.sign(message).as_ref().to_vec()) }
+}
+
+/// As long as Keycloak's.
+const KID: &str = "FJ86GcF3jTbNLOco4NvZkUCIUmfYCqoqtOQeMfbhNlE";
+
+fn token(signer: &Signer, payload: &Value) -> String {
+    let header = json!({ "alg": signer.alg, "typ": "JWT", "kid": KID });
+    let message =
+        format!("{}.{}", encoded(header.to_string().as_bytes()), encoded(payload.to_string().as_bytes()));
+    let signature = encoded(&(signer.sign)(message.as_bytes()));
+    format!("{message}.{signature}")
+}
+
+/// What Keycloak 26 puts into the access token of a user with a few roles, code flow: 1.1 KB.
+fn usual_payload() -> Value {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    json!({
+        "exp": now + 86_400, "iat": now, "auth_time": now, "jti": "onrtac:0538c815-7133-6cfc-8c5c-348fbf047ddb",
+        "iss": ISSUER, "aud": ["api", "account"], "sub": "6c726cda-0d82-4595-9622-5fddae3bc096", "typ": "Bearer",
+        "azp": "api", "sid": "0CvjZMek7dY3lRcbZW4Qw0yc", "acr": "silver",
+        "allowed-origins": ["http://127.0.0.1", "http://localhost"],
+        "realm_access": {
+            "roles": ["offline_access", "admin", "uma_authorization", "user", "default-roles-kc-demo"]
+        },
+        "resource_access": {
+            "api": { "roles": ["api-read", "admin", "api-admin"] },
+            "account": { "roles": ["manage-account", "manage-account-links", "view-profile"] }
+        },
+        "scope": "openid profile email", "email_verified": true, "name": "Alice Test", "groups": ["/management"],
+        "preferred_username": "alice", "department": "engineering", "given_name": "Alice", "family_name": "Test",
+        "email": "alice@example.test"
+    })
+}
+
+fn split(token: &str) -> (Vec<u8>, Vec<u8>) {
+    let (message, signature) = token.rsplit_once('.').unwrap();
+    (message.as_bytes().to_vec(), decoded(signature))
+}
+
+fn encoded(bytes: &[u8]) -> String {
+    base64_simd::URL_SAFE_NO_PAD.encode_to_string(bytes)
+}
+
+fn decoded(text: &str) -> Vec<u8> {
+    base64_simd::URL_SAFE_NO_PAD.decode_to_vec(text).unwrap()
+}
