@@ -108,13 +108,13 @@ async fn nothing_that_a_stranger_sends_makes_a_second_line_or_hides_the_first() 
     let issuer = issuer().await;
     let service = Service::of(&issuer).await;
     let nasty = "a\r\n{\"decision\":\"allow\"}\u{1b}[2J\u{85}\u{2028}\u{202e}\u{0}";
-    let token = issuer.mint().user("alice").claim("preferred_username", nasty).claim("sid", nasty);
+    let token = issuer.mint().user("carol").claim("preferred_username", nasty).claim("sid", nasty);
     let token = token.claim("azp", nasty).sign().await.unwrap();
     for (n, target) in
         [&b"/items/a%0d%0ab\xc2\x85\xe2\x80\xae\xe2\x80\xa8c"[..], b"/items/%1b[2J"].into_iter().enumerate()
     {
-        let request = service.request("DELETE", target).header("X-Request-Id", "x y\u{1b}[2J\u{202e}");
-        assert_eq!(request.bearer(&token).send().await.status, 400);
+        let request = service.request("DELETE", target).header("X-Request-Id", "x y\u{85}\u{202e}");
+        request.bearer(&token).send().await.assert_refused(403, "missing_roles");
         let event = nth_event(&service, n).await;
         assert_eq!(event["username"], nasty);
         assert_eq!(event["path"].as_str().unwrap().as_bytes(), target);

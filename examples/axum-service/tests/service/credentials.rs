@@ -58,6 +58,7 @@ async fn a_bearer_header_that_is_bad_is_an_invalid_request() {
         ),
         ([b"Bearer \"", token, b"\""].concat(), "The bearer token has characters that no token has"),
         ([b"Bearer ", token, b"%20"].concat(), "The bearer token has characters that no token has"),
+        (b"Bearer aa=.bbbb.cccc".to_vec(), "The bearer token has characters that no token has"),
         ([b"Bearer =", token].concat(), "The bearer token has characters that no token has"),
         (b"Bearer \xc3\xa4".to_vec(), "The bearer token has characters that no token has"),
         (b"Bearer \xff\xfe".to_vec(), "The bearer token has characters that no token has"),

@@ -33,7 +33,6 @@ async fn the_keys_are_fetched_once_before_the_first_request_and_then_kept() {
         assert_eq!(service.get("/me", &token).await.status, 200);
     }
     assert_eq!(issuer.requests(Endpoint::Certs), 1);
-    assert_eq!(issuer.requests(Endpoint::Discovery), 0);
 }
 
 #[tokio::test]

@@ -104,17 +104,17 @@ async fn public_routes_do_not_look_at_a_bad_token() {
 async fn me_shows_who_calls_with_sorted_roles() {
     let issuer = issuer().await;
     let service = Service::of(&issuer).await;
-    let person = |name: &str| {
-        let capital = name[..1].to_uppercase() + &name[1..];
+    let person = |name: &str, first_name: &str| {
+        let sub = issuer.user_id(name).unwrap();
         format!(
-            r#""sub":"{}","email":"{name}@example.test","username":"{name}","first_name":"{capital}","last_name":"Test""#,
-            issuer.user_id(name).unwrap()
+            r#""sub":"{sub}","email":"{name}@example.test","username":"{name}","first_name":"{first_name}","last_name":"Test""#
         )
     };
     let usual = r#""default-roles-kc-demo""#;
-    for (name, realm_roles, client_roles, is_staff, is_superuser) in [
+    for (name, first_name, realm_roles, client_roles, is_staff, is_superuser) in [
         (
             "alice",
+            "Alice",
             format!(r#""admin",{usual},"offline_access","uma_authorization","user""#),
             r#""admin","api-admin","api-read""#,
             true,
@@ -122,24 +122,33 @@ async fn me_shows_who_calls_with_sorted_roles() {
         ),
         (
             "bob",
+            "Bob",
             format!(r#"{usual},"offline_access","staff","uma_authorization","user""#),
             r#""api-read","staff""#,
             true,
             false,
         ),
-        ("carol", format!(r#"{usual},"offline_access","uma_authorization","user""#), "", false, false),
+        (
+            "carol",
+            "Carol",
+            format!(r#"{usual},"offline_access","uma_authorization","user""#),
+            "",
+            false,
+            false,
+        ),
         (
             "erin",
+            "Erin",
             format!(r#"{usual},"manager","offline_access","staff","uma_authorization","user""#),
             r#""api-read""#,
             true,
             false,
         ),
-        ("frank", String::new(), "", false, false),
+        ("frank", "Frank", String::new(), "", false, false),
     ] {
         let expected = format!(
             r#"{{{},"realm_roles":[{realm_roles}],"client_roles":[{client_roles}],"is_staff":{is_staff},"is_superuser":{is_superuser}}}"#,
-            person(name)
+            person(name, first_name)
         );
         service.get("/me", &token_of(&issuer, name).await).await.assert_json(200, &expected);
     }

@@ -17,6 +17,16 @@ async fn either_signal_ends_an_idle_service_well() {
 }
 
 #[tokio::test]
+async fn a_signal_right_after_the_banner_ends_it_as_well() {
+    let issuer = issuer().await;
+    for _ in 0..20 {
+        let mut service = Service::of(&issuer).await;
+        service.signal("TERM");
+        assert_eq!(service.wait().code(), Some(0));
+    }
+}
+
+#[tokio::test]
 async fn a_connection_that_is_kept_open_without_a_request_does_not_hold_the_service_up() {
     let issuer = issuer().await;
     let mut service = Service::of(&issuer).await;
