@@ -3,12 +3,14 @@
 use std::io::IsTerminal;
 use std::net::TcpListener;
 use std::process::ExitCode;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use kc_core::Keycloak;
 use kc_core::secret::Secret;
 use kc_core::settings::{Server, SessionStore, Settings};
 use kc_dev::DevIssuer;
+use tokio::sync::watch;
 use tracing_subscriber::EnvFilter;
 
 use crate::banner::banner;
@@ -62,6 +64,7 @@ async fn try_start() -> Result<Started, String> {
     for warning in settings.warnings() {
         tracing::warn!("{warning}");
     }
+    LazyLock::force(&ASKED_TO_END);
     eprint!("{}", banner(&settings, &keycloak, embedded.as_ref()));
     let prefetching = keycloak.clone();
     tokio::spawn(async move { prefetching.prefetch().await });
@@ -112,7 +115,8 @@ pub async fn run(serve: impl AsyncFnOnce(Stop) -> std::io::Result<()>) -> ExitCo
     let (tell, told) = tokio::sync::oneshot::channel();
     let server = serve(Stop { told });
     let overdue = async {
-        signalled().await;
+        // An error means that the task that waits for signals is gone, and the runtime with it.
+        let _ = ASKED_TO_END.clone().wait_for(|asked| *asked).await;
         tracing::info!("stopping: no new connections, requests in flight have {} s", GRACE.as_secs());
         // The server may have ended already.
         let _ = tell.send(());
@@ -147,27 +151,46 @@ impl Stop {
     }
 }
 
-/// Waits for SIGTERM or SIGINT.
-async fn signalled() {
-    let interrupt = tokio::signal::ctrl_c();
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        match signal(SignalKind::terminate()) {
-            Ok(mut terminate) => {
-                tokio::select! {
-                    _ = interrupt => {}
-                    _ = terminate.recv() => {}
-                }
-            }
-            Err(error) => {
-                tracing::warn!(
-                    "SIGTERM cannot be waited for ({error}): only Ctrl-C ends this service gracefully"
-                );
-                let _ = interrupt.await;
-            }
+/// Turns true when the process is asked to end. From its first use on a signal ends nothing by itself, so that use is
+/// before anybody hears that the service is there.
+static ASKED_TO_END: LazyLock<watch::Receiver<bool>> = LazyLock::new(|| {
+    let (tell, told) = watch::channel(false);
+    let signalled = signals();
+    tokio::spawn(async move {
+        signalled.await;
+        tell.send_replace(true);
+    });
+    told
+});
+
+/// Ends at SIGTERM or SIGINT. Both are listened for when this returns.
+#[cfg(unix)]
+fn signals() -> impl Future<Output = ()> + Send {
+    use tokio::signal::unix::{SignalKind, signal};
+    let listen = |kind, name| {
+        signal(kind)
+            .inspect_err(|error| tracing::warn!("{name} cannot be waited for ({error}): it cuts requests"))
+    };
+    let terminate = listen(SignalKind::terminate(), "SIGTERM");
+    let interrupt = listen(SignalKind::interrupt(), "SIGINT");
+    async move {
+        tokio::select! {
+            () = received(terminate) => {}
+            () = received(interrupt) => {}
         }
     }
-    #[cfg(not(unix))]
-    let _ = interrupt.await;
+}
+
+#[cfg(unix)]
+async fn received(signal: std::io::Result<tokio::signal::unix::Signal>) {
+    match signal {
+        Ok(mut signal) => drop(signal.recv().await),
+        Err(_) => std::future::pending().await,
+    }
+}
+
+/// Ends at Ctrl-C.
+#[cfg(not(unix))]
+async fn signals() {
+    let _ = tokio::signal::ctrl_c().await;
 }

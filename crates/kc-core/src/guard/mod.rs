@@ -15,7 +15,7 @@ use crate::audit::{AuditEvent, AuditSink, AuditTicket, Decision, Rfc3339, shorte
 use crate::authenticator::Authenticator;
 use crate::clock::Clock;
 use crate::error::AuthError;
-use crate::introspection::{Introspection, Introspector, Presented};
+use crate::introspection::{Disagreement, Introspection, Introspector, Presented};
 use crate::principal::Principal;
 use crate::rules::{AcrLevels, Question, Rule, Verdict};
 use crate::settings::TrustedProxy;
@@ -225,9 +225,14 @@ impl Guard {
         let presented = Presented { issuer: claims.issuer.as_deref(), subject: claims.subject.as_deref() };
         answer.agrees_with(&presented).map_err(|disagreement| {
             tracing::warn!(target: "kc", "introspection: {disagreement}");
-            match answer.kind().map(TokenKind::from_claim) {
-                Some(got) if answer.kind() != Some("Bearer") => TokenError::WrongType { got }.into(),
-                _ => TokenError::Inactive.into(),
+            let other_kind = match disagreement {
+                Disagreement::Kind => answer.kind(),
+                Disagreement::TokenType => answer.token_type(),
+                Disagreement::Issuer | Disagreement::Subject => None,
+            };
+            match other_kind.map(TokenKind::from_claim) {
+                Some(got) => TokenError::WrongType { got }.into(),
+                None => TokenError::Inactive.into(),
             }
         })
     }

@@ -179,7 +179,7 @@ async fn what_introspection_answers_decides() {
         (r#"{"active":false}"#, "token_inactive"),
         (r#"{"active":false,"jwt":"x"}"#, "token_inactive"),
         (r#"{"active":true,"typ":"ID"}"#, "wrong_token_type"),
-        (r#"{"active":true,"typ":"Bearer","token_type":"DPoP"}"#, "token_inactive"),
+        (r#"{"active":true,"typ":"Bearer","token_type":"DPoP"}"#, "wrong_token_type"),
         (r#"{"active":true,"sub":"2"}"#, "token_inactive"),
         (r#"{"active":true,"iss":"j"}"#, "token_inactive"),
         (r#"{"active":"true"}"#, "introspection_unavailable"),
