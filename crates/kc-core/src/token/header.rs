@@ -120,6 +120,12 @@ mod tests {
     }
 
     #[test]
+    fn a_logout_token_is_refused_by_name() {
+        let error = parse(r#"{"alg":"ES256","typ":"logout+jwt"}"#).unwrap_err();
+        assert_eq!(error, TokenError::WrongType { got: TokenKind::Logout });
+    }
+
+    #[test]
     fn none_and_hmac_are_unsupported_in_every_spelling() {
         for alg in [
             "none",
