@@ -13,7 +13,7 @@ use kc_core::{Access, Guard};
 use tower_layer::Layer;
 use tower_service::Service;
 
-use crate::extract::Caller;
+use crate::extract::{Caller, Principal};
 use crate::response::{Refused, Rejection};
 use crate::view::view;
 
@@ -38,6 +38,8 @@ pub fn require(guard: &Guard, access: impl Into<Access>) -> GuardLayer {
 }
 
 /// Made by [`require`]. Works around any `tower` service over HTTP: axum's, tonic's, or your own on hyper.
+///
+/// A service that is not axum's finds the caller, a [`Principal`], in the request's extensions.
 #[derive(Clone, Debug)]
 pub struct GuardLayer {
     guard: Guard,
@@ -86,6 +88,9 @@ where
             let admitted = guard.admit(&view(&parts), &access).await;
             let response = match admitted.outcome {
                 Ok(admission) => {
+                    if let Some(principal) = admission.principal().cloned() {
+                        parts.extensions.insert(Principal(principal));
+                    }
                     parts.extensions.insert(Caller { guard, admission });
                     inner.call(Request::from_parts(parts, body)).await?.map(Body::new)
                 }

@@ -209,12 +209,17 @@ async fn the_layer_guards_any_tower_service() {
     let realm = realm().await;
     // What is below is neither axum's nor a router: plain hyper and tonic services look like this.
     let inner = tower::service_fn(|request: Request<Body>| async move {
-        let method = request.method().as_str().to_owned();
+        let caller =
+            request.extensions().get::<Principal>().and_then(|caller| caller.username()).unwrap_or_default();
+        let method = format!("{} by {caller}", request.method());
         Ok::<_, Infallible>(Response::new(Full::new(Bytes::from(method))))
     });
     let service = require(realm.kc.guard(), any_role(&["api-admin"])).layer(inner);
     let (alice, bob) = (realm.bearer("alice").await, realm.bearer("bob").await);
-    assert_eq!(send(service.clone(), Method::PUT, "/grpc.Service/Call", alice.as_deref()).await.1, "PUT");
+    assert_eq!(
+        send(service.clone(), Method::PUT, "/grpc.Service/Call", alice.as_deref()).await.1,
+        "PUT by alice"
+    );
     assert_eq!(send(service.clone(), Method::PUT, "/grpc.Service/Call", bob.as_deref()).await.0, 403);
     assert_eq!(send(service, Method::PUT, "/grpc.Service/Call", None).await.0, 401);
 }

@@ -1,7 +1,7 @@
 //! The HTTP client against servers that misbehave, over real sockets.
 
 // Clippy lets tests panic; it knows their helper functions by this.
-#![cfg(test)]
+#![cfg(all(test, feature = "reqwest"))]
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -62,7 +62,7 @@ fn refusal_remedy(status: StatusCode, code: Option<&ErrorCode>, client_id: &str)
         ),
         (_, Some("unauthorized_client")) => format!(
             "check the secret of client `{client}`, and that its settings \"Client authentication\" and \"Service \
-             accounts roles\" are on"
+             account roles\" are on"
         ),
         (_, Some("invalid_client")) => {
             format!("check that client `{client}` exists in this realm and is enabled")

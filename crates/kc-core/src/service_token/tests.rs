@@ -331,7 +331,7 @@ async fn an_answer_that_is_no_bearer_token_is_nonsense() {
 #[tokio::test(start_paused = true)]
 async fn any_status_but_200_is_a_refusal_with_its_code_and_a_remedy() {
     let cases = [
-        (401, r#"{"error":"unauthorized_client"}"#, Some("unauthorized_client"), "Service accounts roles"),
+        (401, r#"{"error":"unauthorized_client"}"#, Some("unauthorized_client"), "Service account roles"),
         (401, r#"{"error":"invalid_client"}"#, Some("invalid_client"), "exists in this realm"),
         (400, r#"{"error":"invalid_client"}"#, Some("invalid_client"), "signed JWT"),
         (400, r#"{"error":"invalid_scope"}"#, Some("invalid_scope"), "scope"),
