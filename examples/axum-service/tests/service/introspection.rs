@@ -77,6 +77,16 @@ async fn an_endpoint_that_fails_is_a_bad_gateway_and_lets_nobody_in() {
 }
 
 #[tokio::test]
+async fn a_redirect_to_an_endpoint_that_says_yes_is_not_followed() {
+    let issuer = issuer().await;
+    let elsewhere = FakeKeycloak::answering(Reply::json(r#"{"active":true}"#)).await;
+    issuer.fault(Endpoint::Introspect, Fault::Redirect(elsewhere.url().to_owned()));
+    let service = Service::of(&issuer).await;
+    delete(&service, &alice(&issuer).await).await.assert_refused(502, "introspection_unavailable");
+    assert!(elsewhere.requests().is_empty());
+}
+
+#[tokio::test]
 async fn while_keycloak_is_gone_only_what_needs_it_fails() {
     let issuer = issuer().await;
     let service = Service::of(&issuer).await;

@@ -17,5 +17,6 @@ mod service_token;
 mod settings;
 mod shutdown;
 mod start;
+mod structure;
 mod tokens;
 mod users;
