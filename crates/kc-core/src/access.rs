@@ -77,7 +77,9 @@ impl fmt::Display for RouteError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Twice { pattern } => write!(f, "{pattern} was added twice: add all its methods at once"),
-            Self::Unreadable { pattern, reason } => write!(f, "{pattern:?} is no pattern of a route: {reason}"),
+            Self::Unreadable { pattern, reason } => {
+                write!(f, "{pattern:?} is no pattern of a route: {reason}")
+            }
         }
     }
 }
