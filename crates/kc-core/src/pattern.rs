@@ -8,9 +8,9 @@ use crate::access::{Route, RouteError};
 pub enum Segment<'a> {
     /// Text that stands for itself. Empty at the end only: for a slash there, and for `/`.
     Fixed(&'a str),
-    /// `{name}`: one segment of any text, not empty.
+    /// `{name}`: one segment of any text.
     Parameter(&'a str),
-    /// `{*name}`, at the end: all that is left of the path, not empty.
+    /// `{*name}`, at the end: all that is left of the path.
     Rest(&'a str),
 }
 
