@@ -64,12 +64,22 @@ pub enum RouteError {
         /// It.
         pattern: String,
     },
+    /// A pattern that the router cannot read as it is meant.
+    Unreadable {
+        /// It.
+        pattern: String,
+        /// Why, and what to do.
+        reason: String,
+    },
 }
 
 impl fmt::Display for RouteError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Twice { pattern } => write!(f, "{pattern} was added twice: add all its methods at once"),
+            Self::Unreadable { pattern, reason } => {
+                write!(f, "{pattern:?} is no pattern of a route: {reason}")
+            }
         }
     }
 }
@@ -85,19 +95,23 @@ impl RouteTable {
     /// Takes the routes of another table, under `prefix`.
     pub fn nest(&mut self, prefix: &str, other: Self) {
         let prefix = prefix.trim_end_matches('/');
-        let join =
-            |pattern: String| if pattern == "/" { prefix.to_owned() } else { format!("{prefix}{pattern}") };
+        let join = |pattern: String| match (prefix, pattern.as_str()) {
+            ("", _) => pattern,
+            (_, "/") => prefix.to_owned(),
+            _ => format!("{prefix}{pattern}"),
+        };
         self.routes
             .extend(other.routes.into_iter().map(|route| Route { pattern: join(route.pattern), ..route }));
     }
 
-    /// Whether every route has one access only.
+    /// Whether every route has one access only. What its parameters are called makes no other route.
     ///
     /// # Errors
     /// [`RouteError`] names the routes.
     pub fn check(&self) -> Result<(), RouteError> {
         for (n, route) in self.routes.iter().enumerate() {
-            if self.routes.iter().take(n).any(|earlier| earlier.pattern == route.pattern) {
+            let paths = shape(&route.pattern);
+            if self.routes.iter().take(n).any(|earlier| shape(&earlier.pattern) == paths) {
                 return Err(RouteError::Twice { pattern: route.pattern.clone() });
             }
         }
@@ -109,6 +123,29 @@ impl RouteTable {
     pub fn routes(&self) -> &[Route] {
         &self.routes
     }
+}
+
+/// A pattern without the names of its parameters: two of one shape match the same paths. `*` and a regular expression
+/// belong to the shape.
+fn shape(pattern: &str) -> String {
+    let (mut depth, mut in_name) = (0_usize, false);
+    let belongs = |letter: &char| {
+        match letter {
+            '{' => {
+                in_name = depth == 0;
+                depth += 1;
+                return true;
+            }
+            '}' => {
+                in_name = false;
+                depth = depth.saturating_sub(1);
+            }
+            ':' => in_name = false,
+            _ => {}
+        }
+        !in_name || *letter == '*'
+    };
+    pattern.chars().filter(belongs).collect()
 }
 
 impl fmt::Display for RouteTable {
@@ -151,5 +188,37 @@ mod tests {
         table.add("/a", Access::Public);
         table.add("/a", authenticated());
         assert_eq!(table.check(), Err(RouteError::Twice { pattern: "/a".to_owned() }));
+    }
+
+    #[test]
+    fn a_parameter_by_another_name_makes_no_other_route() {
+        for (a, b, same) in [
+            ("/items/{id}", "/items/{name}", true),
+            ("/{a}/x/{b}", "/{c}/x/{d}", true),
+            ("/items/{*rest}", "/items/{*path}", true),
+            ("/items/{id:[0-9]+}", "/items/{nr:[0-9]+}", true),
+            ("/items/{id}", "/items/id", false),
+            ("/items/{id}", "/items/{*id}", false),
+            ("/items/{id:[0-9]+}", "/items/{id:[a-z]+}", false),
+            ("/items/{id:[0-9]{2}}", "/items/{nr:[0-9]{2}}", true),
+            ("/items/{id:[0-9]{2}}", "/items/{id:[0-9]{3}}", false),
+            ("/items/{id}", "/items/{id}/", false),
+        ] {
+            let mut table = RouteTable::default();
+            table.add(a, Access::Public);
+            table.add(b, authenticated());
+            let twice = Err(RouteError::Twice { pattern: b.to_owned() });
+            assert_eq!(table.check(), if same { twice } else { Ok(()) }, "{a} {b}");
+        }
+    }
+
+    #[test]
+    fn routes_nested_at_the_root_stay_what_they_were() {
+        let mut inner = RouteTable::default();
+        inner.add("/", Access::Public);
+        inner.add("/a", Access::Public);
+        let mut table = RouteTable::default();
+        table.nest("/", inner);
+        assert_eq!(table.to_string(), "/   public\n/a  public\n");
     }
 }

@@ -49,6 +49,7 @@ pub mod introspection;
 mod json;
 mod keycloak;
 pub mod keys;
+mod pattern;
 mod principal;
 pub mod roles;
 pub mod rules;
@@ -67,6 +68,7 @@ pub use authenticator::{Authenticator, BearerAuthenticator};
 pub use error::AuthError;
 pub use guard::{Admission, Admitted, Guard, GuardBuilder};
 pub use keycloak::{Keycloak, ResourceMetadata};
+pub use pattern::Segment;
 pub use principal::Principal;
 
 /// The README's example, compiled as this crate's.

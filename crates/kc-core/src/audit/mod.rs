@@ -157,6 +157,15 @@ impl AuditTicket {
         Self { event: None }
     }
 
+    /// Sets the route's pattern, for an adapter that learns it only after the inner router was called.
+    pub fn matched(&mut self, route: &str) {
+        if let Some((event, _)) = &mut self.event
+            && event.route.as_deref() != Some(route)
+        {
+            event.route = Some(route.to_owned());
+        }
+    }
+
     /// Records the decision with the response's status. `refused`: the code, if the request was refused after all,
     /// by an extractor of its handler.
     pub fn finish(mut self, status: u16, refused: Option<&'static str>) {
@@ -265,6 +274,17 @@ pub(crate) mod tests {
                 (None, Decision::Allow, None)
             ]
         );
+    }
+
+    #[test]
+    fn a_route_that_is_learned_late_is_recorded_too() {
+        let kept = Arc::new(Kept::default());
+        let sink = Arc::clone(&kept) as Arc<dyn AuditSink>;
+        let mut ticket = AuditTicket::new(AuditEvent { route: None, ..event() }, sink);
+        ticket.matched("/items/{id}");
+        ticket.finish(200, None);
+        AuditTicket::none().matched("/health");
+        assert_eq!(kept.0.lock().unwrap()[0].route.as_deref(), Some("/items/{id}"));
     }
 
     #[test]

@@ -1,0 +1,70 @@
+//! kc for poem 3: a router whose routes all have a rule, a middleware, and extractors.
+//!
+//! ```
+//! use kc_core::Guard;
+//! use kc_core::rules::{Requirement, Rule, any_role, authenticated};
+//! use kc_poem::{Allowed, Principal, Router, Routes, get};
+//! use poem::handler;
+//!
+//! #[handler]
+//! async fn health() -> &'static str {
+//!     "fine"
+//! }
+//!
+//! #[handler]
+//! async fn me(user: Principal) -> String {
+//!     user.username().unwrap_or("somebody").to_owned()
+//! }
+//!
+//! struct ReadItems;
+//!
+//! impl Requirement for ReadItems {
+//!     const RULE: Rule = any_role(&["api-read", "api-admin"]);
+//! }
+//!
+//! #[handler]
+//! async fn items(_: Allowed<ReadItems>) -> &'static str {
+//!     "[]"
+//! }
+//!
+//! fn app(guard: &Guard) -> Result<Router, kc_core::RouteError> {
+//!     Routes::new(guard)
+//!         .public("/health", get(health))
+//!         .route("/me", authenticated(), get(me))
+//!         .route("/items", authenticated(), get(items))
+//!         .into_router()
+//! }
+//! # app(&Guard::builder("demo").build()).unwrap();
+//! ```
+//!
+//! | you want to … | use |
+//! | --- | --- |
+//! | give every route its rule | [`Routes`], with [`get`], [`post`], … of this crate |
+//! | guard a plain [`poem::Route`], or any [`poem::Endpoint`] | [`require`], [`GuardMiddleware`] |
+//! | know who calls | [`Principal`], `Option<Principal>` |
+//! | demand more in one handler | [`Allowed`] |
+//! | refuse in a handler, in the same form | [`Rejection`] |
+//! | let web pages of other origins call | [`CorsMiddleware`] |
+//! | document and enforce an operation of poem-openapi | `openapi::KcBearer` |
+//!
+//! # Features
+//!
+//! `openapi`: the security scheme for poem-openapi 5.
+
+mod cors;
+mod extract;
+mod methods;
+mod middleware;
+#[cfg(feature = "openapi")]
+pub mod openapi;
+mod pattern;
+mod response;
+mod routes;
+mod view;
+
+pub use cors::{CorsEndpoint, CorsMiddleware};
+pub use extract::{Allowed, Principal};
+pub use methods::{Methods, any, delete, get, patch, post, put};
+pub use middleware::{GuardEndpoint, GuardMiddleware, require};
+pub use response::Rejection;
+pub use routes::{Router, Routes};

@@ -1,0 +1,34 @@
+//! The reference service on poem. Run it, and it tells you how to call it:
+//!
+//! ```console
+//! cargo run -p poem-service
+//! ```
+
+mod routes;
+
+use std::process::ExitCode;
+
+use poem::Server;
+use poem::listener::TcpAcceptor;
+use reference_service::start::{self, Started};
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let Started { keycloak, listener, embedded: _embedded } = match start::start().await {
+        Ok(started) => started,
+        Err(code) => return code,
+    };
+    let (app, acceptor) = match (routes::app(keycloak), TcpAcceptor::from_std(listener)) {
+        (Ok(app), Ok(acceptor)) => (app, acceptor),
+        (Err(error), _) => return failed(&error),
+        (_, Err(error)) => return failed(&error),
+    };
+    // poem's own limit, 16 KiB, is less than a good token may have. Over HTTP/1 there is room enough.
+    let server = Server::new_with_acceptor(acceptor).http2_max_header_list_size(256 * 1024);
+    start::run(async |stop| server.run_with_graceful_shutdown(app, stop.wait(), None).await).await
+}
+
+fn failed(error: &dyn std::error::Error) -> ExitCode {
+    eprintln!("the service cannot start: {error}");
+    ExitCode::FAILURE
+}
