@@ -109,6 +109,10 @@ impl RouteTable {
     pub fn routes(&self) -> &[Route] {
         &self.routes
     }
+
+    pub(crate) fn into_routes(self) -> impl Iterator<Item = Route> {
+        self.routes.into_iter()
+    }
 }
 
 impl fmt::Display for RouteTable {
