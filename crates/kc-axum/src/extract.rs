@@ -6,32 +6,15 @@ use std::ops::Deref;
 
 use axum::extract::{FromRequestParts, OptionalFromRequestParts};
 use http::request::Parts;
+use kc_core::Caller;
 use kc_core::rules::Requirement;
-use kc_core::{Admission, AuthError, Guard};
 
 use crate::response::Rejection;
 use crate::view::view;
 
-/// What the layer leaves for the extractors.
-#[derive(Clone)]
-pub(crate) struct Caller {
-    pub(crate) guard: Guard,
-    pub(crate) admission: Admission,
-}
-
-impl Caller {
-    /// A route without the layer is a mistake of ours, and nobody comes in by it.
-    fn of(parts: &Parts) -> Result<&Self, Rejection> {
-        parts.extensions.get::<Self>().ok_or_else(|| {
-            let path = view(parts).route.unwrap_or_default();
-            tracing::error!(
-                target: "kc",
-                "the handler of {path:?} asks who calls, but its route is not guarded: add it by kc_axum::Routes, or \
-                 give it the layer kc_axum::require"
-            );
-            Rejection::internal()
-        })
-    }
+fn caller(parts: &Parts) -> Result<&Caller, Rejection> {
+    const REMEDY: &str = "add it by kc_axum::Routes, or give it the layer kc_axum::require";
+    parts.extensions.get().ok_or_else(|| Caller::unguarded(view(parts).route, REMEDY).into())
 }
 
 /// The caller: `async fn me(user: Principal)`.
@@ -53,9 +36,7 @@ impl<S: Sync> FromRequestParts<S> for Principal {
     type Rejection = Rejection;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Rejection> {
-        let caller = Caller::of(parts)?;
-        let known = caller.admission.principal().cloned().map(Self);
-        known.ok_or_else(|| Rejection::of(&caller.guard, AuthError::NotAuthenticated))
+        Ok(Self(caller(parts)?.principal()?.clone()))
     }
 }
 
@@ -63,7 +44,7 @@ impl<S: Sync> OptionalFromRequestParts<S> for Principal {
     type Rejection = Rejection;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Rejection> {
-        Ok(Caller::of(parts)?.admission.principal().cloned().map(Self))
+        Ok(caller(parts)?.known().cloned().map(Self))
     }
 }
 
@@ -99,11 +80,8 @@ impl<R> fmt::Debug for Allowed<R> {
 impl<R: Requirement, S: Sync> FromRequestParts<S> for Allowed<R> {
     type Rejection = Rejection;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Rejection> {
-        let principal = <Principal as FromRequestParts<S>>::from_request_parts(parts, state).await?;
-        let guard = &Caller::of(parts)?.guard;
-        let decision = guard.authorize(&view(parts), &principal, &R::RULE).await;
-        decision.map_err(|refusal| Rejection::new(guard, &refusal))?;
-        Ok(Self { principal, rule: PhantomData })
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Rejection> {
+        let principal = caller(parts)?.allowed(&view(parts), &R::RULE).await?;
+        Ok(Self { principal: Principal(principal.clone()), rule: PhantomData })
     }
 }

@@ -9,12 +9,12 @@ use axum::body::{Body, HttpBody};
 use axum::response::IntoResponse;
 use bytes::Bytes;
 use http::{Request, Response};
-use kc_core::{Access, Guard};
+use kc_core::{Access, Gate, Guard, Refused};
 use tower_layer::Layer;
 use tower_service::Service;
 
-use crate::extract::{Caller, Principal};
-use crate::response::{Refused, Rejection};
+use crate::extract::Principal;
+use crate::response::Rejection;
 use crate::view::view;
 
 /// A layer that lets only those through whom `access` (a rule, most often) allows.
@@ -34,7 +34,7 @@ use crate::view::view;
 /// ```
 #[must_use]
 pub fn require(guard: &Guard, access: impl Into<Access>) -> GuardLayer {
-    GuardLayer { guard: guard.clone(), access: Arc::new(access.into()) }
+    GuardLayer { gate: Arc::new(Gate::new(guard, access)) }
 }
 
 /// Made by [`require`]. Works around any `tower` service over HTTP: axum's, tonic's, or your own on hyper.
@@ -42,15 +42,14 @@ pub fn require(guard: &Guard, access: impl Into<Access>) -> GuardLayer {
 /// A service that is not axum's finds the caller, a [`Principal`], in the request's extensions.
 #[derive(Clone, Debug)]
 pub struct GuardLayer {
-    guard: Guard,
-    access: Arc<Access>,
+    gate: Arc<Gate>,
 }
 
 impl<S> Layer<S> for GuardLayer {
     type Service = GuardService<S>;
 
     fn layer(&self, inner: S) -> GuardService<S> {
-        GuardService { inner, guard: self.guard.clone(), access: Arc::clone(&self.access) }
+        GuardService { inner, gate: Arc::clone(&self.gate) }
     }
 }
 
@@ -58,8 +57,7 @@ impl<S> Layer<S> for GuardLayer {
 #[derive(Clone, Debug)]
 pub struct GuardService<S> {
     inner: S,
-    guard: Guard,
-    access: Arc<Access>,
+    gate: Arc<Gate>,
 }
 
 impl<S, B, R> Service<Request<B>> for GuardService<S>
@@ -82,22 +80,22 @@ where
         // The service that was polled ready is the one to call; its clone is ready for nothing yet.
         let clone = self.inner.clone();
         let mut inner = std::mem::replace(&mut self.inner, clone);
-        let (guard, access) = (self.guard.clone(), Arc::clone(&self.access));
+        let gate = Arc::clone(&self.gate);
         Box::pin(async move {
             let (mut parts, body) = request.into_parts();
-            let admitted = guard.admit(&view(&parts), &access).await;
-            let response = match admitted.outcome {
-                Ok(admission) => {
-                    if let Some(principal) = admission.principal().cloned() {
+            let (outcome, audit) = gate.admit(&view(&parts)).await;
+            let response = match outcome {
+                Ok(caller) => {
+                    if let Some(principal) = caller.known().cloned() {
                         parts.extensions.insert(Principal(principal));
                     }
-                    parts.extensions.insert(Caller { guard, admission });
+                    parts.extensions.insert(caller);
                     inner.call(Request::from_parts(parts, body)).await?.map(Body::new)
                 }
-                Err(refusal) => Rejection::new(&guard, &refusal).into_response(),
+                Err(rejected) => Rejection::from(rejected).into_response(),
             };
             let refused = response.extensions().get::<Refused>().map(|refused| refused.code);
-            admitted.audit.finish(response.status().as_u16(), refused);
+            audit.finish(response.status().as_u16(), refused);
             Ok(response)
         })
     }

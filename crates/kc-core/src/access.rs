@@ -123,6 +123,10 @@ impl RouteTable {
     pub fn routes(&self) -> &[Route] {
         &self.routes
     }
+
+    pub(crate) fn into_routes(self) -> impl Iterator<Item = Route> {
+        self.routes.into_iter()
+    }
 }
 
 /// A pattern without the names of its parameters: two of one shape match the same paths. `*` and a regular expression

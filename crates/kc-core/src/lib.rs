@@ -6,7 +6,7 @@
 //! | protect a service by its settings | [`Keycloak`] |
 //! | say who may do what | [`rules`] |
 //! | check a token | [`validator::JwtValidator`] |
-//! | write an adapter for a framework | [`Guard::admit`], [`wire::RequestView`] |
+//! | write an adapter for a framework | [`Gate`], [`Caller`], [`routes`], [`wire::RequestView`] |
 //! | read why somebody was refused | [`wire::Problem::codes`] and `docs/errors.md`, a section for each |
 //! | bring keys, roles, users or HTTP of your own | the traits of [`keys`], [`roles`], [`users`], [`transport`] |
 //!
@@ -52,6 +52,7 @@ pub mod keys;
 mod pattern;
 mod principal;
 pub mod roles;
+pub mod routes;
 pub mod rules;
 pub mod secret;
 pub mod service_token;
@@ -66,7 +67,7 @@ pub mod wire;
 pub use access::{Access, Route, RouteError, RouteTable};
 pub use authenticator::{Authenticator, BearerAuthenticator};
 pub use error::AuthError;
-pub use guard::{Admission, Admitted, Guard, GuardBuilder};
+pub use guard::{Admission, Admitted, Caller, Gate, Guard, GuardBuilder, Refused, Rejected};
 pub use keycloak::{Keycloak, ResourceMetadata};
 pub use pattern::Segment;
 pub use principal::Principal;

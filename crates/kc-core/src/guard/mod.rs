@@ -1,6 +1,8 @@
 //! The one facade that adapters call.
 
 mod build;
+mod caller;
+mod gate;
 mod origin;
 
 use std::fmt;
@@ -10,6 +12,8 @@ use bytes::Bytes;
 use http::Response;
 
 pub use self::build::GuardBuilder;
+pub use self::caller::{Caller, Refused, Rejected};
+pub use self::gate::Gate;
 use crate::access::Access;
 use crate::audit::{AuditEvent, AuditSink, AuditTicket, Decision, Rfc3339, shortened};
 use crate::authenticator::Authenticator;
@@ -24,9 +28,8 @@ use crate::wire::{BearerCredentials, ExemptPaths, Refusal, RequestView};
 
 /// Decides about requests. Cheap to clone; one for each service.
 ///
-/// An adapter calls [`admit`](Self::admit) once for each request with what the matched route asks for, puts the
-/// [`Admission`] where its extractors find it, or sends the refusal, and finishes the audit ticket with the response's
-/// status.
+/// An adapter puts it at each route as a [`Gate`] and asks that once for each request; it leaves the [`Caller`] where its
+/// extractors find it, or sends the refusal, and finishes the audit ticket with the response's status.
 #[derive(Clone)]
 pub struct Guard {
     inner: Arc<Inner>,

@@ -344,3 +344,33 @@ async fn what_is_printed_of_a_request_and_a_caller_holds_no_credentials() {
     let all = format!("{request:?} {admitted:?} {:?}", setup.guard);
     assert!(!all.contains("good"), "{all}");
 }
+
+#[tokio::test]
+async fn a_caller_answers_for_extractors() {
+    let setup = setup();
+    let headers = headers(&["Bearer good"]);
+    let request = RequestView { method: "GET", path: "/x", route: None, headers: &headers, peer: None };
+    let admission = setup.guard.admit(&request, &authenticated().into()).await.outcome.unwrap();
+    let caller = Caller::new(setup.guard.clone(), admission);
+    assert_eq!(caller.known().unwrap().username(), Some("alice"));
+    assert_eq!(caller.principal().unwrap().username(), Some("alice"));
+    assert!(caller.allowed(&request, &all_roles(&["user"])).await.is_ok());
+    let rejected = caller.allowed(&request, &all_roles(&["chef"])).await.unwrap_err();
+    assert_eq!((rejected.code(), rejected.response().status().as_u16()), ("missing_roles", 403));
+    assert_eq!(rejected.refused(), Some(Refused { code: "missing_roles" }));
+
+    let nobody = Caller::new(setup.guard.clone(), Admission::Anonymous);
+    assert!(nobody.known().is_none());
+    let rejected = nobody.principal().unwrap_err();
+    assert_eq!(rejected.refused(), Some(Refused { code: "not_authenticated" }));
+    assert_eq!(rejected.into_response().headers()["www-authenticate"], r#"Bearer realm="r""#);
+}
+
+#[test]
+fn nobody_comes_in_by_a_route_that_is_not_guarded_and_the_audit_has_no_caller_to_blame() {
+    let rejected = Caller::unguarded(Some("/x"), "guard it");
+    assert_eq!((rejected.code(), rejected.response().status().as_u16()), ("internal_error", 500));
+    assert_eq!(rejected.refused(), None);
+    let wrong = AuthError::BadParameter { detail: "x".to_owned() };
+    assert_eq!(Rejected::of(&setup().guard, wrong).refused(), None);
+}

@@ -1,0 +1,55 @@
+//! A guard at a route.
+
+use super::{Caller, Guard, Rejected};
+use crate::access::Access;
+use crate::audit::AuditTicket;
+use crate::wire::RequestView;
+
+/// Who decides about a route, and by what: what an adapter's layer or middleware holds.
+#[derive(Clone, Debug)]
+pub struct Gate {
+    guard: Guard,
+    access: Access,
+    pattern: Option<String>,
+}
+
+impl Gate {
+    /// A gate for whatever it is put around.
+    #[must_use]
+    pub fn new(guard: &Guard, access: impl Into<Access>) -> Self {
+        Self { guard: guard.clone(), access: access.into(), pattern: None }
+    }
+
+    /// A gate for one route: requests are told to have come by this pattern, whatever their view says.
+    #[must_use]
+    pub fn of_route(guard: &Guard, access: impl Into<Access>, pattern: impl Into<String>) -> Self {
+        Self { pattern: Some(pattern.into()), ..Self::new(guard, access) }
+    }
+
+    /// Who decides.
+    #[must_use]
+    pub fn guard(&self) -> &Guard {
+        &self.guard
+    }
+
+    /// The route's pattern, if the gate is for one route.
+    #[must_use]
+    pub fn pattern(&self) -> Option<&str> {
+        self.pattern.as_deref()
+    }
+
+    /// Decides about a request: what to leave with it for the extractors, or the refusal; and the ticket, to be finished
+    /// with the response's status.
+    ///
+    /// # Cancellation
+    /// Dropping the future is safe; then no event is recorded.
+    pub async fn admit(&self, request: &RequestView<'_>) -> (Result<Caller, Rejected>, AuditTicket) {
+        let request = RequestView { route: self.pattern().or(request.route), ..*request };
+        let admitted = self.guard.admit(&request, &self.access).await;
+        let outcome = match admitted.outcome {
+            Ok(admission) => Ok(Caller::new(self.guard.clone(), admission)),
+            Err(refusal) => Err(Rejected::new(&self.guard, &refusal)),
+        };
+        (outcome, admitted.audit)
+    }
+}

@@ -1,0 +1,51 @@
+//! The reference service on actix-web. Run it, and it tells you how to call it:
+//!
+//! ```console
+//! cargo run --bin actix-service
+//! ```
+
+mod routes;
+
+use std::net::TcpListener;
+use std::process::ExitCode;
+
+use actix_web::dev::Server;
+use actix_web::web::ServiceConfig;
+use actix_web::{App, HttpServer};
+use kc_actix::cors;
+use kc_core::wire::cors::CorsPolicy;
+use reference_service::start::{self, GRACE, Started, Stop};
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let Started { keycloak, listener, embedded: _embedded } = match start::start().await {
+        Ok(started) => started,
+        Err(code) => return code,
+    };
+    let policy = keycloak.cors().clone();
+    match routes::routes(keycloak) {
+        Ok(routes) => start::run(async |stop| serve(listener, routes, policy, stop).await).await,
+        Err(error) => {
+            eprintln!("the service cannot start: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn serve(
+    listener: TcpListener,
+    routes: impl Fn(&mut ServiceConfig) + Clone + Send + 'static,
+    policy: CorsPolicy,
+    stop: Stop,
+) -> std::io::Result<()> {
+    // The whole service, once for each thread.
+    let app = move || App::new().configure(&routes).wrap(cors(policy.clone()));
+    let server: Server =
+        HttpServer::new(app).disable_signals().shutdown_timeout(GRACE.as_secs()).listen(listener)?.run();
+    let handle = server.handle();
+    tokio::spawn(async move {
+        stop.wait().await;
+        handle.stop(true).await;
+    });
+    server.await
+}
