@@ -67,12 +67,20 @@ impl Reply {
 
     /// The body as JSON.
     pub(crate) fn json(&self) -> Result<Value, Failure> {
-        serde_json::from_slice(&self.body).map_err(|_| self.unlike("a body of JSON"))
+        self.parsed().ok_or_else(|| self.unlike("a body of JSON"))
     }
 
     /// The `code` of a problem body.
     pub(crate) fn code(&self) -> Option<String> {
-        Some(self.json().ok()?.get("code")?.as_str()?.to_owned())
+        self.member("code")
+    }
+
+    fn member(&self, name: &str) -> Option<String> {
+        Some(self.parsed()?.get(name)?.as_str()?.to_owned())
+    }
+
+    fn parsed(&self) -> Option<Value> {
+        serde_json::from_slice(&self.body).ok()
     }
 
     /// Status, and a body that equals this JSON.
@@ -147,8 +155,7 @@ impl Reply {
         let short: String = body.chars().take(200).flat_map(char::escape_debug).collect();
         let got = match self.code() {
             Some(code) => {
-                let detail = self.json().ok().and_then(|body| Some(body.get("detail")?.as_str()?.to_owned()));
-                format!("{} {code} ({})", self.status, detail.unwrap_or_default())
+                format!("{} {code} ({})", self.status, self.member("detail").unwrap_or_default())
             }
             None if short.is_empty() => format!("{} with an empty body", self.status),
             None => format!("{} {}", self.status, short.replace("\\\"", "\"")),
