@@ -1,0 +1,42 @@
+//! The program `kc`: what helps around services that Keycloak protects.
+
+mod conformance;
+
+use std::process::ExitCode;
+
+const HELP: &str = "\
+kc: what helps around services that Keycloak protects
+
+Usage: kc COMMAND
+
+Commands:
+  conformance   Runs the conformance suite against a service, in whatever language it is
+
+Options:
+  -h, --help      This text; kc COMMAND --help tells more
+  -V, --version   The version
+";
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args_os().skip(1);
+    let first = arguments.next();
+    match first.as_ref().and_then(|first| first.to_str()) {
+        Some("conformance") => conformance::main(arguments),
+        Some("-h" | "--help" | "help") => {
+            print!("{HELP}");
+            ExitCode::SUCCESS
+        }
+        Some("-V" | "--version") => {
+            println!("kc {}", env!("CARGO_PKG_VERSION"));
+            ExitCode::SUCCESS
+        }
+        Some(other) => {
+            eprintln!("the command {other:?} is not known; see kc --help");
+            ExitCode::from(2)
+        }
+        None => {
+            eprint!("{HELP}");
+            ExitCode::from(2)
+        }
+    }
+}

@@ -1,0 +1,356 @@
+//! What a case works with: an issuer, the service, tokens, requests.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use kc_dev::{Alg, DEMO_REALM, DevIssuer, Endpoint, Mint};
+use rustix::process::Signal;
+
+use crate::case::{CaseResult, Failure};
+use crate::http::{Connection, Request};
+use crate::process::Process;
+use crate::reply::Reply;
+use crate::target::Target;
+
+/// The secret of the client `api` during a run: a text that stands nowhere by chance.
+pub(crate) const CLIENT_SECRET: &str = "s3cr3t-of-the-conformance-suite-2f1c9";
+/// The realm of the demo, in every challenge.
+pub(crate) const REALM: &str = "kc-demo";
+
+/// What all cases of a run have in common.
+#[derive(Debug)]
+pub(crate) struct World {
+    pub(crate) target: Target,
+    /// What was found in the output of services that have ended, and must not be there.
+    leaks: RefCell<BTreeSet<String>>,
+    /// Every `code` that the service has answered with.
+    codes: RefCell<BTreeSet<String>>,
+}
+
+impl World {
+    pub(crate) fn new(target: Target) -> Self {
+        Self { target, leaks: RefCell::default(), codes: RefCell::default() }
+    }
+
+    pub(crate) fn leaks(&self) -> Vec<String> {
+        self.leaks.borrow().iter().cloned().collect()
+    }
+
+    pub(crate) fn codes(&self) -> Vec<String> {
+        self.codes.borrow().iter().cloned().collect()
+    }
+}
+
+/// An issuer and at most one service that trusts it.
+#[derive(Debug)]
+pub(crate) struct Kit {
+    pub(crate) issuer: DevIssuer,
+    pub(crate) world: Rc<World>,
+    running: RefCell<Option<Running>>,
+    /// What no log may hold.
+    confidential: RefCell<BTreeSet<String>>,
+    folder: tempfile::TempDir,
+}
+
+#[derive(Debug)]
+struct Running {
+    process: Process,
+    address: SocketAddr,
+    _folder: Option<tempfile::TempDir>,
+}
+
+/// How a process ended, and what it said.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Kit {
+    /// An issuer of its own; no service yet.
+    pub(crate) async fn new(world: &Rc<World>) -> Result<Self, Failure> {
+        let realm = DEMO_REALM.replace("\"api-secret\"", &format!("\"{CLIENT_SECRET}\""));
+        let issuer = DevIssuer::builder().realm_json(realm).shared_keys().start().await?;
+        Ok(Self {
+            issuer,
+            world: Rc::clone(world),
+            running: RefCell::new(None),
+            confidential: RefCell::new(BTreeSet::from([CLIENT_SECRET.to_owned()])),
+            folder: tempfile::tempdir()?,
+        })
+    }
+
+    /// The settings of the plain service.
+    pub(crate) fn environment(&self) -> BTreeMap<String, String> {
+        let settings = [
+            ("KEYCLOAK_URL", self.issuer.base_url()),
+            ("KEYCLOAK_REALM", REALM),
+            ("KEYCLOAK_CLIENT_ID", "api"),
+            ("KEYCLOAK_CLIENT_SECRET", CLIENT_SECRET),
+        ];
+        settings.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+    }
+
+    /// Starts the service with these settings beside, or instead of, the plain ones, and waits until it answers.
+    pub(crate) async fn start(&self, settings: &[(&str, &str)]) -> CaseResult {
+        let mut environment = self.environment();
+        environment.extend(settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        self.start_in(environment, &[]).await
+    }
+
+    /// Starts the service with exactly these settings, these files in its folder.
+    pub(crate) async fn start_in(
+        &self,
+        environment: BTreeMap<String, String>,
+        files: &[(&str, String)],
+    ) -> CaseResult {
+        self.stop().await;
+        let mut running = self.launch(environment, files)?;
+        let since = Instant::now();
+        loop {
+            if let Some(status) = running.process.ended() {
+                // What it said on its last breath is the reason.
+                running.process.wait(Duration::ZERO).await;
+                let said = last_lines(&running.process.stderr());
+                return Err(Failure::new(format!("the service ends at start ({status}): {said}")));
+            }
+            if is_healthy(running.address).await {
+                break;
+            }
+            if since.elapsed() > self.world.target.start_timeout {
+                let said = last_lines(&running.process.stderr());
+                return Err(Failure::new(format!(
+                    "GET /health on {} has no 200 within {:?}: {said}",
+                    running.address, self.world.target.start_timeout
+                )));
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        self.running.replace(Some(running));
+        Ok(())
+    }
+
+    /// Starts the service with settings that it must refuse; how it ended.
+    pub(crate) async fn start_refused(
+        &self,
+        environment: BTreeMap<String, String>,
+    ) -> Result<Ended, Failure> {
+        let mut running = self.launch(environment, &[])?;
+        let since = Instant::now();
+        while since.elapsed() < self.world.target.start_timeout {
+            if running.process.ended().is_some() {
+                let status = running.process.wait(Duration::ZERO).await;
+                return Ok(Ended {
+                    code: status.and_then(|status| status.code()),
+                    stdout: running.process.stdout(),
+                    stderr: running.process.stderr(),
+                });
+            }
+            if is_healthy(running.address).await {
+                return Err(Failure::new("expected exit code 2, got a service that answers"));
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        Err(Failure::new("expected exit code 2, got a process that neither ends nor answers"))
+    }
+
+    fn launch(
+        &self,
+        mut environment: BTreeMap<String, String>,
+        files: &[(&str, String)],
+    ) -> Result<Running, Failure> {
+        let address = match environment.get("LISTEN").and_then(|listen| listen.parse().ok()) {
+            Some(address) => address,
+            None => free_address()?,
+        };
+        environment.entry("LISTEN".to_owned()).or_insert_with(|| address.to_string());
+        let folder = match self.world.target.clean_folder {
+            true => Some(tempfile::tempdir()?),
+            false => None,
+        };
+        for (name, text) in files {
+            let Some(folder) = &folder else {
+                return Err(Failure::new("the case needs a folder of its own"));
+            };
+            std::fs::write(folder.path().join(name), text)?;
+        }
+        let folder_path = folder.as_ref().map(tempfile::TempDir::path);
+        let process = Process::start(&self.world.target, &environment, folder_path)?;
+        Ok(Running { process, address, _folder: folder })
+    }
+
+    /// Ends the service at once, and looks through what it has said.
+    pub(crate) async fn stop(&self) {
+        let Some(mut running) = self.running.take() else { return };
+        running.process.signal(Signal::KILL);
+        running.process.wait(Duration::from_secs(5)).await;
+        let said = running.process.stdout() + &running.process.stderr();
+        self.world.leaks.borrow_mut().extend(self.leaks_in(&said));
+    }
+
+    /// Sends a signal to the service.
+    pub(crate) fn signal(&self, signal: Signal) {
+        if let Some(running) = self.running.borrow().as_ref() {
+            running.process.signal(signal);
+        }
+    }
+
+    /// Waits for the service to end by itself.
+    pub(crate) async fn ends(&self, patience: Duration) -> Result<Ended, Failure> {
+        let Some(mut running) = self.running.take() else {
+            return Err(Failure::new("the service isn't running"));
+        };
+        let Some(status) = running.process.wait(patience).await else {
+            self.running.replace(Some(running));
+            return Err(Failure::new(format!("expected the service to end within {patience:?}, it runs on")));
+        };
+        let (stdout, stderr) = (running.process.stdout(), running.process.stderr());
+        self.world.leaks.borrow_mut().extend(self.leaks_in(&stdout));
+        self.world.leaks.borrow_mut().extend(self.leaks_in(&stderr));
+        Ok(Ended { code: status.code(), stdout, stderr })
+    }
+
+    /// Whether the service's process runs.
+    pub(crate) fn is_running(&self) -> bool {
+        self.running.borrow_mut().as_mut().is_some_and(|running| running.process.ended().is_none())
+    }
+
+    /// What the service has written so far, when it has had a moment to write: standard output, standard error.
+    pub(crate) async fn output(&self) -> (String, String) {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        let running = self.running.borrow();
+        let process = running.as_ref().map(|running| &running.process);
+        process.map(|process| (process.stdout(), process.stderr())).unwrap_or_default()
+    }
+
+    /// Where the service listens.
+    pub(crate) fn address(&self) -> Result<SocketAddr, Failure> {
+        let running = self.running.borrow();
+        running
+            .as_ref()
+            .map(|running| running.address)
+            .ok_or_else(|| Failure::new("the service isn't running"))
+    }
+
+    /// A new connection to the service.
+    pub(crate) async fn connect(&self) -> Result<Connection, Failure> {
+        Connection::open(self.address()?).await
+    }
+
+    /// Sends a request on a connection of its own.
+    pub(crate) async fn send(&self, request: &Request) -> Result<Reply, Failure> {
+        let mut connection = self.connect().await?;
+        self.send_on(&mut connection, request).await
+    }
+
+    /// Sends a request. No answer may repeat a token that was in it.
+    pub(crate) async fn send_on(
+        &self,
+        connection: &mut Connection,
+        request: &Request,
+    ) -> Result<Reply, Failure> {
+        self.keep_secret(&request.tokens);
+        let reply = connection.send(request).await?;
+        if let Some(code) = reply.code() {
+            self.world.codes.borrow_mut().insert(code);
+        }
+        let text = reply.text();
+        if request.tokens.iter().any(|token| token.len() > 20 && text.contains(token.as_str())) {
+            return Err(Failure::new(format!("{}: the answer repeats the token", reply.request)));
+        }
+        Ok(reply)
+    }
+
+    /// `GET` with that token.
+    pub(crate) async fn get(&self, path: &str, token: &str) -> Result<Reply, Failure> {
+        self.send(&Request::get(path).bearer(token)).await
+    }
+
+    /// `GET /me` with that token.
+    pub(crate) async fn me(&self, token: &str) -> Result<Reply, Failure> {
+        self.get("/me", token).await
+    }
+
+    /// A good token of that user, from the client `api`.
+    pub(crate) async fn token(&self, user: &str) -> Result<String, Failure> {
+        Ok(self.issuer.token(user, "api").await?)
+    }
+
+    /// A good token of alice's, to be bent.
+    pub(crate) fn mint(&self) -> Mint {
+        self.issuer.mint().user("alice")
+    }
+
+    /// A token signed by a key that no JWKS has. Cheap to make: ECDSA.
+    pub(crate) async fn token_of_a_stranger(&self) -> Result<String, Failure> {
+        Ok(self.mint().unknown_key(Alg::Es256).sign().await?)
+    }
+
+    /// Says that these texts must be in no log.
+    pub(crate) fn keep_secret(&self, texts: &[String]) {
+        self.confidential.borrow_mut().extend(texts.iter().cloned());
+    }
+
+    /// What of tokens and secrets is in the text.
+    pub(crate) fn leaks_in(&self, text: &str) -> Vec<String> {
+        let mut leaks = Vec::new();
+        for secret in self.confidential.borrow().iter() {
+            if secret == CLIENT_SECRET {
+                leaks.extend(line_with(text, secret).map(|line| format!("the client secret is in {line:?}")));
+                continue;
+            }
+            // A signature or a payload gives as much away as the whole; a header is the same for many.
+            for part in secret.split('.').skip(usize::from(secret.contains('.'))) {
+                if part.len() > 20 {
+                    leaks.extend(line_with(text, part).map(|line| format!("a token is in {line:?}")));
+                }
+            }
+        }
+        leaks.truncate(3);
+        leaks
+    }
+
+    /// How many requests the issuer has had for that.
+    pub(crate) fn asked(&self, endpoint: Endpoint) -> u64 {
+        self.issuer.requests(endpoint)
+    }
+
+    /// A file for the service to read; its path.
+    pub(crate) fn file(&self, name: &str, text: &str) -> Result<String, Failure> {
+        let path = self.folder.path().join(name);
+        std::fs::write(&path, text)?;
+        Ok(path.display().to_string())
+    }
+
+    /// Between two cases of one service: the issuer is well again, and has been asked nothing.
+    pub(crate) fn settle(&self) {
+        Endpoint::ALL.into_iter().for_each(|endpoint| self.issuer.clear_fault(endpoint));
+        self.issuer.reset_requests();
+    }
+}
+
+/// An address that nobody listens on at this moment.
+pub(crate) fn free_address() -> Result<SocketAddr, Failure> {
+    Ok(std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?)
+}
+
+async fn is_healthy(address: SocketAddr) -> bool {
+    let Ok(mut connection) = Connection::open(address).await else { return false };
+    connection.send(&Request::get("/health")).await.is_ok_and(|reply| reply.status == 200)
+}
+
+/// The line that holds it, shortened, what is confidential replaced.
+fn line_with(text: &str, part: &str) -> Option<String> {
+    let line = text.lines().find(|line| line.contains(part))?;
+    Some(line.replace(part, "…").chars().take(160).collect())
+}
+
+fn last_lines(text: &str) -> String {
+    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
+    let last = lines.iter().rev().take(3).rev().copied().collect::<Vec<_>>().join(" / ");
+    if last.is_empty() { "it said nothing".to_owned() } else { last.chars().take(500).collect() }
+}

@@ -1,0 +1,330 @@
+//! Runs the cases: those that share a service one after another, those with their own beside each other.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::Semaphore;
+use tokio::task::LocalSet;
+
+use crate::case::{Capability, Case, CaseResult, Environment, Failure, Setup};
+use crate::deviations::Deviations;
+use crate::kit::{Kit, World};
+use crate::report::{CaseReport, Outcome, Report};
+use crate::suite;
+use crate::target::Target;
+
+/// Which routes a service offers.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Profile {
+    /// The routes that take bearer tokens.
+    #[default]
+    Api,
+    /// All of the contract, browser login and offline decisions included. Refused until its cases exist.
+    Full,
+}
+
+impl Profile {
+    /// The profile of that name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        match name {
+            "api" => Some(Self::Api),
+            "full" => Some(Self::Full),
+            _ => None,
+        }
+    }
+
+    /// The name on the command line and in reports.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Api => "api",
+            Self::Full => "full",
+        }
+    }
+}
+
+/// What to run, and what is known beforehand.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Which routes the service offers.
+    pub profile: Profile,
+    /// Ids of cases, or names of groups; empty for all.
+    pub only: Vec<String>,
+    /// Failures that are accepted.
+    pub deviations: Deviations,
+}
+
+/// Why nothing was run.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum RunError {
+    /// The profile has no cases yet.
+    NoCases {
+        /// The profile asked for.
+        profile: &'static str,
+    },
+    /// The service doesn't start, not even with good settings.
+    Start {
+        /// What was seen.
+        why: String,
+    },
+    /// The suite itself can't work.
+    Suite {
+        /// What it lacks.
+        why: String,
+    },
+    /// No case and no group has that name.
+    UnknownCase {
+        /// What was asked for.
+        name: String,
+    },
+}
+
+impl fmt::Display for RunError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoCases { profile } => write!(
+                f,
+                "the profile {profile} has no cases of its own yet, and passing it would mean nothing: use api"
+            ),
+            Self::Start { why } => write!(f, "the service doesn't start with good settings: {why}"),
+            Self::Suite { why } => write!(f, "the suite can't work: {why}"),
+            Self::UnknownCase { name } => {
+                write!(f, "no case and no group is named {name:?}; --list shows them")
+            }
+        }
+    }
+}
+
+impl std::error::Error for RunError {}
+
+/// One case must not hold up all others.
+const CASE_TIMEOUT: Duration = Duration::from_secs(120);
+/// Services of their own that run at once. Most of such a case is waiting.
+const AT_ONCE: usize = 4;
+
+/// Runs the cases against the service; `told` hears of each as it ends.
+///
+/// # Errors
+/// [`RunError`] when no case could be run. A case that fails is no error: see [`Report::is_good`].
+pub fn run_with(
+    target: Target,
+    options: &Options,
+    told: impl Fn(&CaseReport) + 'static,
+) -> Result<Report, RunError> {
+    if options.profile == Profile::Full {
+        return Err(RunError::NoCases { profile: options.profile.name() });
+    }
+    let cases = chosen(&options.only)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| RunError::Suite { why: error.to_string() })?;
+    LocalSet::new().block_on(&runtime, async {
+        tokio::select! {
+            report = Run::new(target, options, told).all(cases) => report,
+            // Dropping the run ends every service that it has started.
+            _ = tokio::signal::ctrl_c() => Err(RunError::Suite { why: "interrupted".to_owned() }),
+        }
+    })
+}
+
+/// The cases of these names.
+fn chosen(only: &[String]) -> Result<Vec<Case>, RunError> {
+    let mut cases = suite::all();
+    for name in only {
+        if !cases.iter().any(|case| answers_to(case, name)) {
+            return Err(RunError::UnknownCase { name: name.clone() });
+        }
+    }
+    if !only.is_empty() {
+        cases.retain(|case| only.iter().any(|name| answers_to(case, name)));
+    }
+    Ok(cases)
+}
+
+fn answers_to(case: &Case, name: &str) -> bool {
+    let group = case.info.id.split('/').next().unwrap_or_default();
+    case.info.id == name || group == name.strip_suffix('/').unwrap_or(name)
+}
+
+struct Run {
+    world: Rc<World>,
+    capabilities: Vec<Capability>,
+    deviations: Deviations,
+    whole: bool,
+    told: Box<dyn Fn(&CaseReport)>,
+}
+
+impl Run {
+    fn new(target: Target, options: &Options, told: impl Fn(&CaseReport) + 'static) -> Self {
+        let mut capabilities = vec![Capability::Api];
+        if target.clean_folder {
+            capabilities.push(Capability::CleanFolder);
+        }
+        Self {
+            world: Rc::new(World::new(target)),
+            capabilities,
+            deviations: options.deviations.clone(),
+            whole: options.only.is_empty(),
+            told: Box::new(told),
+        }
+    }
+
+    async fn all(self, cases: Vec<Case>) -> Result<Report, RunError> {
+        let since = Instant::now();
+        self.probe().await?;
+        let mut done: Vec<(usize, CaseReport)> = Vec::new();
+        let (mut shared, mut own, mut last) = (Vec::new(), Vec::new(), Vec::new());
+        for (n, case) in cases.into_iter().enumerate() {
+            if !self.capabilities.contains(&case.info.needs) {
+                let why = format!("needs {}", case.info.needs);
+                done.push((n, self.tell(&case, Outcome::Skipped(why), Duration::ZERO)));
+                continue;
+            }
+            match case.setup {
+                Setup::Shared(environment) => shared.push((n, environment, case)),
+                Setup::Own if suite::is_last(&case.info.id) => last.push((n, case)),
+                Setup::Own => own.push((n, case)),
+            }
+        }
+        let run = Rc::new(self);
+        let mut environments: Vec<&'static Environment> = Vec::new();
+        for (_, environment, _) in &shared {
+            if !environments.contains(environment) {
+                environments.push(environment);
+            }
+        }
+        for environment in environments {
+            let of_this: Vec<_> = shared
+                .iter()
+                .filter(|(_, of, _)| *of == environment)
+                .map(|(n, _, case)| (*n, case))
+                .collect();
+            done.extend(run.sharing(environment, &of_this).await);
+        }
+        done.extend(Rc::clone(&run).owning(own).await);
+        for (n, case) in last {
+            done.push((n, run.one_owning(&case).await));
+        }
+        done.sort_by_key(|(n, _)| *n);
+        let cases: Vec<CaseReport> = done.into_iter().map(|(_, report)| report).collect();
+        let stale = run.stale(&cases);
+        Ok(Report { cases, stale, codes: run.world.codes(), took: since.elapsed() })
+    }
+
+    /// A service that doesn't even start would fail every case, and say so hundreds of times.
+    async fn probe(&self) -> Result<(), RunError> {
+        let suite = |failure: Failure| RunError::Suite { why: failure.to_string() };
+        let kit = Kit::new(&self.world).await.map_err(suite)?;
+        kit.start(&[]).await.map_err(|failure| RunError::Start { why: failure.to_string() })?;
+        kit.stop().await;
+        Ok(())
+    }
+
+    async fn sharing(&self, environment: &Environment, cases: &[(usize, &Case)]) -> Vec<(usize, CaseReport)> {
+        let mut done = Vec::new();
+        let mut kit = None;
+        for (n, case) in cases {
+            let since = Instant::now();
+            let result = self.one_sharing(&mut kit, environment, case).await;
+            done.push((*n, self.tell(case, self.judged(&case.info.id, result), since.elapsed())));
+        }
+        if let Some(kit) = kit {
+            kit.stop().await;
+        }
+        done
+    }
+
+    async fn one_sharing(&self, kit: &mut Option<Kit>, environment: &Environment, case: &Case) -> CaseResult {
+        if kit.as_ref().is_none_or(|kit| !kit.is_running()) {
+            let fresh = Kit::new(&self.world).await?;
+            // A key that is added later costs a fetch, and the cool-down after it.
+            for alg in kc_dev::Alg::ASYMMETRIC {
+                fresh.issuer.kid(alg).await?;
+            }
+            fresh.start(environment.variables).await?;
+            *kit = Some(fresh);
+        }
+        let Some(kit) = kit else { return Ok(()) };
+        kit.settle();
+        timed(case, kit).await?;
+        if kit.is_running() { Ok(()) } else { Err(Failure::new("the service has ended during the case")) }
+    }
+
+    async fn owning(self: Rc<Self>, cases: Vec<(usize, Case)>) -> Vec<(usize, CaseReport)> {
+        let places = Rc::new(Semaphore::new(AT_ONCE));
+        let mut tasks = Vec::new();
+        for (n, case) in cases {
+            let (run, places) = (Rc::clone(&self), Rc::clone(&places));
+            tasks.push(tokio::task::spawn_local(async move {
+                // Nobody closes it.
+                let _place = places.acquire().await;
+                (n, run.one_owning(&case).await)
+            }));
+        }
+        let mut done = Vec::new();
+        for task in tasks {
+            match task.await {
+                Ok(report) => done.push(report),
+                Err(error) => std::panic::resume_unwind(error.into_panic()),
+            }
+        }
+        done
+    }
+
+    async fn one_owning(&self, case: &Case) -> CaseReport {
+        let since = Instant::now();
+        let result = async {
+            let kit = Kit::new(&self.world).await?;
+            let result = timed(case, &kit).await;
+            kit.stop().await;
+            result
+        };
+        let result = result.await;
+        self.tell(case, self.judged(&case.info.id, result), since.elapsed())
+    }
+
+    fn judged(&self, id: &str, result: CaseResult) -> Outcome {
+        match (result, self.deviations.reason(id)) {
+            (Ok(()), _) => Outcome::Passed,
+            (Err(failure), None) => Outcome::Failed(failure.to_string()),
+            (Err(failure), Some(reason)) => {
+                Outcome::Deviates { reason: reason.to_owned(), what: failure.to_string() }
+            }
+        }
+    }
+
+    fn tell(&self, case: &Case, outcome: Outcome, took: Duration) -> CaseReport {
+        let report = CaseReport { info: case.info.clone(), outcome, took };
+        (self.told)(&report);
+        report
+    }
+
+    /// Deviations that are none any more.
+    fn stale(&self, cases: &[CaseReport]) -> Vec<String> {
+        let known: BTreeSet<String> = suite::all().into_iter().map(|case| case.info.id).collect();
+        let mut stale = Vec::new();
+        for id in self.deviations.ids() {
+            let outcome = cases.iter().find(|case| case.info.id == id).map(|case| &case.outcome);
+            match outcome {
+                _ if !known.contains(id) => stale.push(format!("the deviation {id:?} names no case")),
+                Some(Outcome::Passed) => {
+                    stale.push(format!("the deviation {id:?} is stale: the case passes"));
+                }
+                Some(Outcome::Skipped(_)) if self.whole => {
+                    stale.push(format!("the deviation {id:?} is of a case that is skipped"));
+                }
+                _ => {}
+            }
+        }
+        stale
+    }
+}
+
+async fn timed(case: &Case, kit: &Kit) -> CaseResult {
+    let result = tokio::time::timeout(CASE_TIMEOUT, case.run(kit)).await;
+    result.unwrap_or_else(|_| Err(Failure::new(format!("the case takes longer than {CASE_TIMEOUT:?}"))))
+}
