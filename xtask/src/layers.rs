@@ -18,10 +18,15 @@ struct Layer {
 
 /// Every crate under `crates/` has a line here.
 const LAYERS: &[Layer] = &[
+    Layer { name: "kc-actix", ours: &["kc-core"], never: &[], frameworks: &["actix"] },
     Layer { name: "kc-axum", ours: &["kc-core"], never: &[], frameworks: &["axum", "tower"] },
+    Layer { name: "kc-cli", ours: &["kc-conformance", "kc-dev"], never: &[], frameworks: &[] },
+    // A suite that shares code with what it judges proves nothing.
+    Layer { name: "kc-conformance", ours: &["kc-dev"], never: &["kc-core"], frameworks: &[] },
     Layer { name: "kc-core", ours: &[], never: &[], frameworks: &[] },
     // An issuer that shares the parser of what it tests proves nothing.
     Layer { name: "kc-dev", ours: &[], never: &["kc-core", "kc-axum"], frameworks: &["axum", "tower"] },
+    Layer { name: "kc-poem", ours: &["kc-core"], never: &[], frameworks: &["poem"] },
 ];
 
 /// Web frameworks and what belongs to one: the first part of a crate's name.
