@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
@@ -117,13 +118,15 @@ impl std::error::Error for UsersUnavailable {}
 pub struct MemoryUsers {
     users: Mutex<HashMap<(String, String), User>>,
     limit: usize,
+    warned: AtomicBool,
 }
 
 impl MemoryUsers {
-    /// At most `limit` users; past it nobody new comes in.
+    /// Remembers `limit` users at most. Whoever comes when it is full is let in and not remembered: a flood of new
+    /// users must not keep the others out.
     #[must_use]
     pub fn new(limit: usize) -> Self {
-        Self { users: Mutex::new(HashMap::new()), limit }
+        Self { users: Mutex::new(HashMap::new()), limit, warned: AtomicBool::new(false) }
     }
 }
 
@@ -148,9 +151,11 @@ impl UserDirectory for MemoryUsers {
             return Ok(None);
         }
         if full {
-            return Err(UsersUnavailable {
-                reason: format!("{} users are in memory, no more are taken: use a data base", self.limit),
-            });
+            drop(users);
+            if !self.warned.swap(true, Ordering::Relaxed) {
+                tracing::warn!(target: "kc", "{} users are in memory, no more are remembered: use a data base", self.limit);
+            }
+            return Ok(Some(user));
         }
         users.insert(key, user.clone());
         Ok(Some(user))
@@ -208,12 +213,21 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nobody_is_created_when_creation_is_off_or_the_memory_is_full() {
+    async fn nobody_is_created_when_creation_is_off() {
         let users = MemoryUsers::new(1);
         assert_eq!(users.sign_in(user("s", "a", 1), false).await.unwrap(), None);
+        assert!(users.list(9).await.unwrap().is_empty());
+    }
+
+    #[tokio::test]
+    async fn whoever_comes_when_the_memory_is_full_is_let_in_and_not_remembered() {
+        let users = MemoryUsers::new(1);
         users.sign_in(user("s", "a", 1), true).await.unwrap();
-        assert!(users.sign_in(user("t", "b", 1), true).await.unwrap_err().to_string().contains("data base"));
-        assert!(users.sign_in(user("s", "a", 1), true).await.unwrap().is_some());
+        assert!(users.sign_in(user("t", "b", 1), true).await.unwrap().is_some());
+        assert!(users.sign_in(user("s", "a2", 1), true).await.unwrap().is_some());
+        let known: Vec<_> =
+            users.list(9).await.unwrap().into_iter().filter_map(|user| user.username).collect();
+        assert_eq!(known, ["a2"]);
     }
 
     #[tokio::test]

@@ -94,6 +94,13 @@ fn refuse_what_is_not_built(settings: &Settings) -> Result<(), String> {
 /// The demo realm of the embedded issuer, with its client `api`.
 async fn embed(settings: Settings) -> Result<(Settings, DevIssuer), String> {
     const CLIENT: &str = "api";
+    if !settings.listen().ip().is_loopback() {
+        return Err(
+            "LISTEN is reachable from other machines while KEYCLOAK_URL is not set, and whoever reaches the \
+                    embedded development issuer is anybody: set KEYCLOAK_URL, or listen on 127.0.0.1"
+                .to_owned(),
+        );
+    }
     let issuer = DevIssuer::start().await.map_err(|error| {
         format!("KEYCLOAK_URL is not set and the embedded issuer does not start ({error}): set KEYCLOAK_URL")
     })?;

@@ -4,21 +4,28 @@ use std::fmt;
 use std::fs::OpenOptions;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::thread::JoinHandle;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use super::{AuditEvent, AuditSink};
 
 /// Writes each event as one line, on a thread of its own.
 ///
-/// No event is lost while the process runs: when 8 192 of them wait, recording waits too. Whatever waits is written
-/// before this is dropped. When writing fails, that is reported once, and again after it has worked in between.
+/// Recording never waits: whoever stops reading the log must not be able to stop the service. When 16 384 events wait,
+/// the next are lost; how many, is reported as soon as one is written again. When writing fails, that is reported
+/// once, and again after it has worked in between. What waits when this is dropped is written, if that takes no more
+/// than a second.
 pub struct JsonLines {
     events: Option<SyncSender<AuditEvent>>,
-    writer: Option<JoinHandle<()>>,
+    lost: Arc<AtomicU64>,
+    /// Says that everything is written, by being closed.
+    done: Mutex<Receiver<()>>,
 }
 
-const WAITING: usize = 8192;
+const WAITING: usize = 16_384;
+const LAST_CALL: Duration = Duration::from_secs(1);
 
 impl JsonLines {
     /// Appends to a file, which is created if need be, readable by its owner only.
@@ -43,24 +50,36 @@ impl JsonLines {
 
     fn to(out: impl Write + Send + 'static) -> io::Result<Self> {
         let (events, waiting) = sync_channel(WAITING);
-        let writer =
-            std::thread::Builder::new().name("kc-audit".to_owned()).spawn(move || write(&waiting, out))?;
-        Ok(Self { events: Some(events), writer: Some(writer) })
+        let (writing, done) = sync_channel::<()>(0);
+        let lost = Arc::new(AtomicU64::new(0));
+        let count = Arc::clone(&lost);
+        std::thread::Builder::new().name("kc-audit".to_owned()).spawn(move || {
+            write(&waiting, &count, out);
+            drop(writing);
+        })?;
+        Ok(Self { events: Some(events), lost, done: Mutex::new(done) })
     }
 }
 
 impl AuditSink for JsonLines {
     fn record(&self, event: AuditEvent) {
-        if let Some(events) = &self.events
-            && events.send(event).is_err()
-        {
-            tracing::error!(target: "kc::audit", "the audit log's thread has ended: an event is lost");
+        let Some(events) = &self.events else { return };
+        match events.try_send(event) {
+            Ok(()) => {}
+            Err(TrySendError::Full(_)) => {
+                if self.lost.fetch_add(1, Ordering::Relaxed) == 0 {
+                    tracing::error!(target: "kc::audit", "the audit log is not written fast enough: events are lost");
+                }
+            }
+            Err(TrySendError::Disconnected(_)) => {
+                tracing::error!(target: "kc::audit", "the audit log's thread has ended: an event is lost");
+            }
         }
     }
 }
 
 /// Everything that waits goes out in one piece; then the buffer is flushed, so that a line is never held back.
-fn write(waiting: &Receiver<AuditEvent>, out: impl Write) {
+fn write(waiting: &Receiver<AuditEvent>, lost: &AtomicU64, out: impl Write) {
     let mut out = BufWriter::new(out);
     let mut failing = false;
     while let Ok(event) = waiting.recv() {
@@ -69,7 +88,13 @@ fn write(waiting: &Receiver<AuditEvent>, out: impl Write) {
             result = result.and(line(&mut out, &event));
         }
         match result.and_then(|()| out.flush()) {
-            Ok(()) => failing = false,
+            Ok(()) => {
+                failing = false;
+                let lost = lost.swap(0, Ordering::Relaxed);
+                if lost > 0 {
+                    tracing::error!(target: "kc::audit", "{lost} audit events were lost");
+                }
+            }
             Err(error) if !failing => {
                 failing = true;
                 tracing::error!(target: "kc::audit", "the audit log cannot be written, events are lost: {error}");
@@ -88,10 +113,9 @@ fn line(out: &mut impl Write, event: &AuditEvent) -> io::Result<()> {
 impl Drop for JsonLines {
     fn drop(&mut self) {
         drop(self.events.take());
-        if let Some(writer) = self.writer.take() {
-            // It ends when the last event is written; a panic in it was reported by the panic hook.
-            let _ = writer.join();
-        }
+        // Closed when the last event is written. A log that nobody reads is left behind.
+        let done = self.done.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let _ = done.recv_timeout(LAST_CALL);
     }
 }
 
@@ -126,5 +150,32 @@ mod tests {
     #[test]
     fn a_path_that_cannot_be_written_is_an_error_at_start() {
         assert!(JsonLines::append(Path::new("/nonexistent/audit.jsonl")).is_err());
+    }
+
+    /// Takes nothing until it is let go.
+    struct Stuck(Receiver<()>);
+
+    impl Write for Stuck {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let _ = self.0.recv();
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_log_that_nobody_reads_stops_neither_requests_nor_the_end() {
+        let (release, held) = sync_channel(0);
+        let log = JsonLines::to(Stuck(held)).unwrap();
+        for _ in 0..WAITING + 100 {
+            log.record(event());
+        }
+        assert!(log.lost.load(Ordering::Relaxed) > 0);
+        // Neither waits for ever; that they return is what is tested.
+        drop(log);
+        drop(release);
     }
 }

@@ -82,9 +82,26 @@ impl AuditEvent {
     }
 }
 
+/// Controls, and what Unicode calls format characters: marks of direction, joiners, tags, and other invisible ones.
 fn is_treacherous(letter: char) -> bool {
     letter.is_control()
-        || matches!(letter, '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+        || matches!(
+            letter,
+            '\u{ad}'
+                | '\u{600}'..='\u{605}'
+                | '\u{61c}'
+                | '\u{6dd}'
+                | '\u{70f}'
+                | '\u{180e}'
+                | '\u{200b}'..='\u{200f}'
+                | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}'
+                | '\u{feff}'
+                | '\u{fff9}'..='\u{fffb}'
+                | '\u{1bca0}'..='\u{1bca3}'
+                | '\u{1d173}'..='\u{1d17a}'
+                | '\u{e0000}'..='\u{e007f}'
+        )
 }
 
 /// These characters occur in JSON within strings only, where `\u` may stand for them.
@@ -93,8 +110,11 @@ fn escape(json: &str) -> String {
     let mut escaped = String::with_capacity(json.len() + 16);
     for letter in json.chars() {
         if is_treacherous(letter) {
-            // Writing into a string does not fail.
-            let _ = write!(escaped, "\\u{:04x}", u32::from(letter));
+            // As JSON writes what is above U+FFFF: in two halves (RFC 8259 §7).
+            for half in letter.encode_utf16(&mut [0; 2]) {
+                // Writing into a string does not fail.
+                let _ = write!(escaped, "\\u{half:04x}");
+            }
         } else {
             escaped.push(letter);
         }
@@ -247,7 +267,7 @@ pub(crate) mod tests {
 
     #[test]
     fn nothing_in_an_event_makes_a_second_line_or_hides_the_first() {
-        let nasty = "a\n{\"decision\":\"allow\"}\r\t\u{1b}[2J\u{7f}\u{85}\u{2028}\u{2029}\u{202e}\u{0}\"\\";
+        let nasty = "a\n{\"decision\":\"allow\"}\r\t\u{1b}[2J\u{7f}\u{85}\u{2028}\u{2029}\u{202e}\u{61c}\u{200b}\u{fff9}\u{e0041}\u{0}\"\\";
         let line =
             AuditEvent { username: Some(nasty.to_owned()), path: nasty.to_owned(), ..event() }.to_json_line();
         assert!(line.chars().all(|letter| !is_treacherous(letter)), "{line}");

@@ -71,7 +71,10 @@ impl Rule {
             Kind::AllRoles(names) => {
                 let missing: Vec<String> =
                     names.iter().filter(|name| !roles.has(name)).map(str::to_owned).collect();
-                if missing.is_empty() {
+                if names.is_empty() {
+                    // A list that a configuration left empty must not open the door.
+                    INSUFFICIENT
+                } else if missing.is_empty() {
                     Verdict::Granted
                 } else {
                     Verdict::Denied(Denial::MissingRoles(missing))
@@ -81,8 +84,7 @@ impl Rule {
             Kind::AnyRole(names) => granted(names.iter().any(|name| roles.has(name))),
             Kind::Authenticated => Verdict::Granted,
             Kind::ByMethod(methods) => {
-                let method = if question.method == "HEAD" { "GET" } else { question.method };
-                methods.get(method).map_or(INSUFFICIENT, |rule| rule.decide(question))
+                methods.get(listed_as(question.method)).map_or(INSUFFICIENT, |rule| rule.decide(question))
             }
             Kind::ClientRole { client, role } => {
                 // The own client's roles are kept apart from the others', but `resource_access` has them by name.
@@ -90,6 +92,10 @@ impl Rule {
             }
             Kind::Custom { check, .. } => granted(check(question.principal)),
             Kind::Group(path) => granted(claims.groups.contains(path)),
+            // What a rule says nothing about stays refused when it is turned round.
+            Kind::Not(rules) if !rules.as_slice().iter().all(|rule| rule.is_about(question.method)) => {
+                INSUFFICIENT
+            }
             Kind::Not(rules) => match all(rules.as_slice(), question) {
                 Verdict::Granted => INSUFFICIENT,
                 Verdict::Denied(_) => Verdict::Granted,
@@ -108,6 +114,26 @@ impl Rule {
             }
         }
     }
+}
+
+impl Rule {
+    /// Whether every map of methods in it lists this one.
+    fn is_about(&self, method: &str) -> bool {
+        match &self.0 {
+            Kind::ByMethod(methods) => {
+                methods.get(listed_as(method)).is_some_and(|rule| rule.is_about(method))
+            }
+            Kind::All(rules) | Kind::Any(rules) | Kind::Not(rules) => {
+                rules.as_slice().iter().all(|rule| rule.is_about(method))
+            }
+            _ => true,
+        }
+    }
+}
+
+/// `HEAD` counts as `GET`.
+fn listed_as(method: &str) -> &str {
+    if method == "HEAD" { "GET" } else { method }
 }
 
 fn granted(yes: bool) -> Verdict {

@@ -78,7 +78,7 @@ pub const fn any_role(roles: &'static [&'static str]) -> Rule {
     Rule(Kind::AnyRole(Words::Constant(roles)))
 }
 
-/// Every one of these roles.
+/// Every one of these roles; of none, nobody.
 #[must_use]
 pub const fn all_roles(roles: &'static [&'static str]) -> Rule {
     Rule(Kind::AllRoles(Words::Constant(roles)))
@@ -185,7 +185,7 @@ impl Rule {
         Self(Kind::AnyRole(Words::Shared(roles.into_iter().map(Into::into).collect())))
     }
 
-    /// Every one of these roles, known at run time.
+    /// Every one of these roles, known at run time; of none, nobody.
     #[must_use]
     pub fn all_roles_of<S: Into<String>>(roles: impl IntoIterator<Item = S>) -> Self {
         Self(Kind::AllRoles(Words::Shared(roles.into_iter().map(Into::into).collect())))
@@ -259,6 +259,10 @@ impl fmt::Display for Denial {
 }
 
 impl Words {
+    fn is_empty(&self) -> bool {
+        self.iter().next().is_none()
+    }
+
     fn iter(&self) -> impl Iterator<Item = &str> {
         let (constant, shared): (&[&str], &[String]) = match self {
             Self::Constant(words) => (words, &[]),

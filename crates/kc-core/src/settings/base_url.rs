@@ -130,6 +130,10 @@ fn parse_http(text: &str) -> Result<Url, Problem> {
         ));
     };
     // From here on the value may be quoted only where it holds no password and no parameters.
+    // The parser would skip more slashes, and find a host where this does not look for a password.
+    if rest.starts_with('/') {
+        return Err(Problem::malformed("has a URL with more than two slashes before the host", EXAMPLE));
+    }
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
     if authority.contains('@') {
         return Err(Problem::malformed(
@@ -185,6 +189,17 @@ mod tests {
             ["128.0.0.1", "0.0.0.0", "[::2]", "localhost.example.com", "notlocalhost", "127.0.0.1.example"]
         {
             assert!(!BaseUrl::parse(&format!("http://{no}")).unwrap().is_loopback(), "{no}");
+        }
+    }
+
+    #[test]
+    fn a_password_behind_a_third_slash_is_neither_taken_nor_shown() {
+        for text in
+            ["https:///user:s3cret@kc.example:99999", "https:////u:s3cret@kc.example", "https:///kc.example"]
+        {
+            let problem = format!("{:?}", BaseUrl::parse(text).unwrap_err());
+            assert!(!problem.contains("s3cret"), "{problem}");
+            assert!(issuer(text).is_err());
         }
     }
 

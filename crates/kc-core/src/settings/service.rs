@@ -136,7 +136,10 @@ impl TrustedProxy {
     /// Whether `address` is meant. An IPv4 address and the same mapped into IPv6 are one.
     #[must_use]
     pub fn contains(&self, address: IpAddr) -> bool {
-        bits(address) & self.mask == self.network
+        let address = bits(address);
+        // A short IPv6 block takes in the place where IPv4 addresses are mapped to, and does not mean them.
+        let means_it = address >> 32 != MAPPED || self.mask.leading_ones() >= 96;
+        means_it && address & self.mask == self.network
     }
 
     pub(super) fn parse(text: &str) -> Result<Self, Problem> {
@@ -163,10 +166,10 @@ impl TrustedProxy {
                 }
             },
         };
-        if length == 0 {
+        if length < SHORTEST {
             return Err(Problem::new(
                 Defect::Unsafe,
-                "believes every address, so any caller could claim any address",
+                "believes so many addresses that any caller could claim any address",
                 "name the proxies' addresses or blocks",
             ));
         }
@@ -174,6 +177,11 @@ impl TrustedProxy {
         Ok(Self { network: bits(address) & mask, mask })
     }
 }
+
+/// Bits that a block has at least: 16 million IPv4 addresses are enough for proxies.
+const SHORTEST: u32 = 8;
+/// The first 96 bits of an IPv4 address mapped into IPv6 (RFC 4291 §2.5.5.2).
+const MAPPED: u128 = 0xffff;
 
 /// In IPv6, IPv4 mapped.
 fn bits(address: IpAddr) -> u128 {
@@ -196,6 +204,10 @@ mod tests {
         assert!(contains("10.1.2.3/8", "10.255.0.1") && !contains("10.0.0.0/8", "11.0.0.1"));
         assert!(contains("10.0.0.0/8", "::ffff:10.0.0.1"));
         assert!(contains("fd00::/8", "fdff::1") && !contains("fd00::/8", "fe00::1"));
+        assert!(!contains("::/64", "127.0.0.1") && contains("::ffff:10.0.0.0/104", "10.0.0.1"));
+        for everybody in ["0.0.0.0/0", "::/0", "::/1", "0.0.0.0/1", "128.0.0.0/7"] {
+            assert!(TrustedProxy::parse(everybody).is_err(), "{everybody}");
+        }
         assert!(contains("::1", "::1") && !contains("::1", "127.0.0.1"));
         assert!(contains("192.168.1.0/31", "192.168.1.1") && !contains("192.168.1.0/31", "192.168.1.2"));
     }

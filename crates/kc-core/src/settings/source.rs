@@ -97,7 +97,7 @@ impl Sources {
         let names = self.environment.keys().filter_map(|name| name.to_str()).chain(in_file.keys().copied());
         let typos: BTreeMap<&str, &str> =
             names.filter_map(|name| Some((name, variables::meant_by(name)?))).collect();
-        for (name, meant) in typos {
+        for (name, meant) in &typos {
             warnings.push(format!("{} is no setting and is ignored: did you mean {meant}?", quoted(name)));
         }
 
@@ -120,6 +120,14 @@ impl Sources {
                 Some(parsed.config)
             }
         };
+        // The one typo that would not leave a default in force but start the development issuer in production.
+        if let Some((name, _)) = typos.iter().find(|(_, meant)| **meant == variables::URL)
+            && !values.has(variables::URL)
+        {
+            let what = format!("is missing, and {} is no setting", quoted(name));
+            let problem = Problem::new(Defect::Missing, what, "correct the name, or take the variable away");
+            return Err(SettingsError::new(variables::URL, problem));
+        }
         let allow_http = values.text(variables::DANGEROUSLY_ALLOW_HTTP, syntax::flag)?.unwrap_or(false);
         Ok(Effective { values, files: self.files.clone(), adapter, allow_http, warnings })
     }

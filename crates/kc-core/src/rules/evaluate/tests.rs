@@ -134,6 +134,22 @@ fn not_turns_a_decision_round_but_never_an_open_question() {
 }
 
 #[test]
+fn not_of_a_map_of_methods_refuses_a_method_that_the_map_does_not_list() {
+    let rule = not(Rule::by_methods([("GET", role("boss"))]));
+    assert_eq!(decide(&rule), Verdict::Granted);
+    assert_eq!(decide_as(ALICE, &rule, &Asked { method: "HEAD", ..ASKED }), Verdict::Granted);
+    assert_eq!(decide_as(ALICE, &rule, &Asked { method: "POST", ..ASKED }), INSUFFICIENT);
+    let deeper = not(role("boss").and(Rule::by_methods([("GET", role("boss"))])));
+    assert_eq!(decide_as(ALICE, &deeper, &Asked { method: "POST", ..ASKED }), INSUFFICIENT);
+}
+
+#[test]
+fn of_no_roles_all_is_nobody() {
+    assert_eq!(decide(&all_roles(&[])), INSUFFICIENT);
+    assert_eq!(decide(&Rule::all_roles_of(Vec::<String>::new())), INSUFFICIENT);
+}
+
+#[test]
 fn of_no_rules_all_is_everybody_and_any_is_nobody() {
     assert_eq!(decide(&all_of(&[])), Verdict::Granted);
     assert_eq!(decide(&any_of(&[])), INSUFFICIENT);

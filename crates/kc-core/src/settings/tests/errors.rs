@@ -136,8 +136,8 @@ fn lists() {
             ("10.0.0.0/+8", "0 to 32 bits"),
             ("::/129", "0 to 128 bits"),
             ("10.0.0.0/", "0 to 32 bits"),
-            ("0.0.0.0/0", "believes every address"),
-            ("::/0", "believes every address"),
+            ("0.0.0.0/0", "believes so many addresses"),
+            ("::/0", "believes so many addresses"),
         ],
     );
 }

@@ -62,6 +62,13 @@ fn an_error_says_which_layer_the_value_came_from() {
 }
 
 #[test]
+fn a_misspelt_url_does_not_start_the_development_issuer() {
+    let error =
+        Settings::load(&environment(&[("KEYCLOAK_UR1", "https://kc.example")])).unwrap_err().to_string();
+    assert!(error.starts_with("KEYCLOAK_URL is missing, and \"KEYCLOAK_UR1\" is no setting"), "{error}");
+}
+
+#[test]
 fn a_variable_that_looks_like_a_typo_is_reported() {
     let sources = environment(&[("KEYCLOAK_AUDIENCES", "x"), ("KEYCLOAK_ADMIN", "admin"), ("PATH", "x")])
         .dotenv("KEYCLOAK_CLIENTSECRET=hunter2\n");
