@@ -6,10 +6,15 @@
 
 mod routes;
 
-use std::net::SocketAddr;
 use std::process::ExitCode;
 
+use axum::body::Body;
+use axum::extract::{ConnectInfo, Request};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use reference_service::server;
 use reference_service::start::{self, Started};
+use tower_service::Service as _;
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -17,16 +22,25 @@ async fn main() -> ExitCode {
         Ok(started) => started,
         Err(code) => return code,
     };
-    let (app, listener) = match (routes::app(keycloak), tokio::net::TcpListener::from_std(listener)) {
-        (Ok(app), Ok(listener)) => (app, listener),
-        (Err(error), _) => return failed(&error),
-        (_, Err(error)) => return failed(&error),
+    let app = match routes::app(keycloak) {
+        Ok(app) => app,
+        Err(error) => {
+            eprintln!("the service cannot start: {error}");
+            return ExitCode::FAILURE;
+        }
     };
-    let service = app.into_make_service_with_connect_info::<SocketAddr>();
-    start::run(async |stop| axum::serve(listener, service).with_graceful_shutdown(stop.wait()).await).await
-}
-
-fn failed(error: &dyn std::error::Error) -> ExitCode {
-    eprintln!("the service cannot start: {error}");
-    ExitCode::FAILURE
+    // `axum::serve` would do, behind a proxy that limits how long a request's head may take and how many connections
+    // there are.
+    start::run(async |stop| {
+        server::serve(listener, stop, |peer| {
+            let app = app.clone();
+            service_fn(move |request: Request<Incoming>| {
+                let mut request = request.map(Body::new);
+                request.extensions_mut().insert(ConnectInfo(peer));
+                app.clone().call(request)
+            })
+        })
+        .await
+    })
+    .await
 }

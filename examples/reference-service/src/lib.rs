@@ -2,6 +2,7 @@
 //!
 //! | module | what |
 //! | --- | --- |
+//! | [`server`] | connections, for frameworks that leave them to the service |
 //! | [`start`] | settings, the embedded issuer, the banner, the signals that end it |
 //! | [`access`] | who may call what |
 //! | [`answers`] | the bodies of the responses |
@@ -11,4 +12,5 @@ pub mod access;
 pub mod answers;
 mod banner;
 pub mod parameters;
+pub mod server;
 pub mod start;

@@ -154,6 +154,12 @@ pub struct Stop {
 }
 
 impl Stop {
+    #[cfg(test)]
+    pub(crate) fn for_tests() -> (tokio::sync::oneshot::Sender<()>, Self) {
+        let (tell, told) = tokio::sync::oneshot::channel();
+        (tell, Self { told })
+    }
+
     /// Ends when the server is to stop.
     pub async fn wait(self) {
         // An error means that nobody is left to tell it, which is as good a reason.

@@ -63,8 +63,9 @@ fn an_error_says_which_layer_the_value_came_from() {
 
 #[test]
 fn a_misspelt_url_does_not_start_the_development_issuer() {
-    let error =
-        Settings::load(&environment(&[("KEYCLOAK_UR1", "https://kc.example")])).unwrap_err().to_string();
+    let error = Settings::load(&Sources::default().variable("KEYCLOAK_UR1", "https://kc.example"))
+        .unwrap_err()
+        .to_string();
     assert!(error.starts_with("KEYCLOAK_URL is missing, and \"KEYCLOAK_UR1\" is no setting"), "{error}");
 }
 
