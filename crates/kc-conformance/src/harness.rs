@@ -13,7 +13,7 @@ use crate::target::Target;
 ///
 /// ```no_run
 /// fn main() -> std::process::ExitCode {
-///     let service = kc_conformance::Target::new(env!("CARGO"));
+///     let service = kc_conformance::Target::new("target/debug/my-service");
 ///     kc_conformance::main(service.clean_folder(true), kc_conformance::Options::default())
 /// }
 /// ```

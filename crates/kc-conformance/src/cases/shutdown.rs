@@ -46,7 +46,7 @@ pub(crate) fn cases() -> Vec<Case> {
             let address = kit.address()?;
             let (mut connection, request) = slow_request(kit).await?;
             kit.signal(Signal::TERM);
-            tokio::time::sleep(Duration::from_millis(400)).await;
+            tokio::time::sleep(Duration::from_millis(1_000)).await;
             let taken = match Connection::open(address).await {
                 // A backlog may still take it; nobody answers.
                 Ok(mut new) => {
@@ -80,11 +80,12 @@ pub(crate) fn cases() -> Vec<Case> {
     ]
 }
 
-/// A request that is on its way for a second and a half.
+/// A request that is on its way for three seconds.
 async fn slow_request(kit: &Kit) -> Result<(Connection, Request), crate::case::Failure> {
     kit.me(&kit.token("alice").await?).await?.has_status(200)?;
-    kit.issuer.fault(Endpoint::Introspect, Fault::Slow(Duration::from_millis(1_500)));
+    kit.issuer.fault(Endpoint::Introspect, Fault::Slow(Duration::from_secs(3)));
     let request = Request::new("DELETE", "/items/1").bearer(&kit.token("alice").await?);
+    kit.keep_secret(&request.tokens);
     let mut connection = kit.connect().await?;
     connection.write(&request).await?;
     tokio::time::sleep(Duration::from_millis(300)).await;
