@@ -55,7 +55,6 @@ pub struct Allowed<R> {
 
 impl<R> Allowed<R> {
     /// The caller.
-    #[must_use]
     pub fn into_principal(self) -> Principal {
         self.principal
     }

@@ -54,3 +54,8 @@ pub use extract::{Allowed, Principal};
 pub use middleware::require;
 pub use response::Rejection;
 pub use routes::{Endpoint, MakeRoute, Routes, config, delete, get, on, patch, post, put};
+
+/// The README's example, compiled as this crate's.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

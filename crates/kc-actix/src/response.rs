@@ -28,7 +28,6 @@ impl Rejection {
     }
 
     /// The refusal's stable code.
-    #[must_use]
     pub fn code(&self) -> &'static str {
         self.0.code()
     }

@@ -50,7 +50,8 @@ on! { get GET post POST put PUT patch PATCH delete DELETE }
 /// The routes for [`App::configure`](actix_web::App::configure), with 404 and 405 as problems. For an app, not for a
 /// scope: prefixes are [nested](kc_core::routes::Routes::nest).
 ///
-/// A pattern matches a path as it came: `/%6De` is not `/me`.
+/// A pattern is spelled `/items/{id}`, or `/files/{*rest}`, as in the table and the audit of every adapter; what else
+/// actix reads is taken too. It matches a path as it came: `/%6De` is not `/me`.
 ///
 /// # Errors
 /// [`RouteError`] when the table is ambiguous.
@@ -59,7 +60,8 @@ on! { get GET post POST put PUT patch PATCH delete DELETE }
 /// As [`ResourceDef::new`] does: for a pattern that it cannot read.
 pub fn config(routes: Routes) -> Result<impl Fn(&mut ServiceConfig) + Clone + Send + 'static, RouteError> {
     let guard = routes.guard().clone();
-    let bound = routes.into_bound()?.into_iter().map(|route| (ResourceDef::new(&*route.pattern), route));
+    let spelled = |route: &BoundRoute<_>| route.pattern_with_rest(|name| format!("{{{name}:.+}}"));
+    let bound = routes.into_bound()?.into_iter().map(|route| (ResourceDef::new(spelled(&route)), route));
     let bound: Arc<[_]> = bound.collect();
     Ok(move |config: &mut ServiceConfig| {
         for (pattern, route) in &*bound {
@@ -70,10 +72,10 @@ pub fn config(routes: Routes) -> Result<impl Fn(&mut ServiceConfig) + Clone + Se
 }
 
 fn resource(pattern: &ResourceDef, route: &BoundRoute<MakeRoute>) -> Resource {
-    let raw = pattern.clone();
+    let (raw, text) = (pattern.clone(), pattern.pattern().unwrap_or_default());
     // actix has decoded the path before it matched. A pattern that can only be written encoded is left to that.
-    let encoded = !route.pattern.bytes().all(|byte| byte.is_ascii_graphic());
-    let mut resource = web::resource(&*route.pattern).guard(fn_guard(move |of| {
+    let encoded = !text.bytes().all(|byte| byte.is_ascii_graphic());
+    let mut resource = web::resource(text).guard(fn_guard(move |of| {
         let path = of.head().uri.path();
         encoded || !path.contains('%') || raw.is_match(path)
     }));

@@ -85,11 +85,14 @@ impl<H> Routes<H> {
     }
 }
 
-/// Orders patterns by segments: literal ones, then parameters, then the end, so that what takes the rest of a path
-/// comes after what names it.
+/// Orders patterns by segments: literal ones, then parameters, then what takes the rest of the path, then the end.
 fn precedence(pattern: &str) -> Vec<u8> {
-    let parameter = |segment: &str| u8::from(segment.contains(['{', ':', '*', '<']));
-    pattern.split('/').map(parameter).chain([2]).collect()
+    let rank = |segment: &str| match segment {
+        segment if segment.contains('*') => 2,
+        segment if segment.contains(['{', ':', '<']) => 1,
+        _ => 0,
+    };
+    pattern.split('/').map(rank).chain([3]).collect()
 }
 
 /// A handler and the method that it is for.
@@ -126,6 +129,18 @@ pub struct BoundRoute<H> {
     pub handlers: Vec<(Methods, H)>,
     /// The methods as in `Allow`.
     pub allow: String,
+}
+
+impl<H> BoundRoute<H> {
+    /// The pattern for a router that does not know `{*name}`, what is left of a path and is not empty: `spell` writes
+    /// it in the router's way.
+    #[must_use]
+    pub fn pattern_with_rest(&self, spell: impl FnOnce(&str) -> String) -> String {
+        match self.pattern.strip_suffix('}').and_then(|pattern| pattern.rsplit_once("/{*")) {
+            Some((before, name)) => format!("{before}/{}", spell(name)),
+            None => self.pattern.clone(),
+        }
+    }
 }
 
 impl<H> fmt::Debug for BoundRoute<H> {
@@ -230,11 +245,29 @@ mod tests {
 
     #[test]
     fn a_literal_pattern_is_tried_before_one_with_a_parameter() {
-        let patterns = ["/{tail}*", "/items/{id}", "/items/new", "/{kind}/new", "/:kind/:id", "/", "/a"];
+        let patterns = [
+            "/{*rest}",
+            "/items/{*rest}",
+            "/items/{id}",
+            "/items/new",
+            "/{kind}/new",
+            "/:kind/:id",
+            "/",
+            "/a",
+        ];
         let routes =
             patterns.into_iter().fold(routes(), |routes, pattern| routes.public(pattern, [on("GET")]));
         let tried: Vec<_> = bound(routes).into_iter().map(|route| route.pattern).collect();
         assert_eq!(tried, ["/items/new", "/items/{id}", "/", "/a", "/{kind}/new", "/:kind/:id", "/{tail}*"]);
+    }
+
+    #[test]
+    fn what_takes_the_rest_of_a_path_is_spelled_as_the_router_does() {
+        for (pattern, spelled) in [("/a/{*rest}", "/a/<rest>"), ("/{*rest}", "/<rest>"), ("/a/{b}", "/a/{b}")]
+        {
+            let route = bound(routes().public(pattern, [on("GET")])).remove(0);
+            assert_eq!(route.pattern_with_rest(|name| format!("<{name}>")), spelled);
+        }
     }
 
     #[test]
