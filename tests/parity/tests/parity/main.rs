@@ -27,7 +27,11 @@ async fn compare(issuer: &DevIssuer, settings: &[(&str, &str)], recorded: &[Reco
         for (name, answer) in SERVICES.iter().skip(1).zip(others) {
             if answer != first {
                 different += 1;
-                let _ = writeln!(differences, "{}\n  {}: {first:?}\n  {name}: {answer:?}", request.name, SERVICES[0]);
+                let _ = writeln!(
+                    differences,
+                    "{}\n  {}: {first:?}\n  {name}: {answer:?}",
+                    request.name, SERVICES[0]
+                );
             }
         }
     }

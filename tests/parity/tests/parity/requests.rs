@@ -10,12 +10,14 @@ pub(crate) struct Recorded {
 
 impl Recorded {
     fn new(method: &str, path: &str, headers: &[(&str, &str)]) -> Self {
-        let lines: Vec<(&str, &[u8])> = headers.iter().map(|(name, value)| (*name, value.as_bytes())).collect();
+        let lines: Vec<(&str, &[u8])> =
+            headers.iter().map(|(name, value)| (*name, value.as_bytes())).collect();
         Self::raw(method, path, &lines)
     }
 
     fn raw(method: &str, path: &str, headers: &[(&str, &[u8])]) -> Self {
-        let mut bytes = format!("{method} {path} HTTP/1.1\r\nhost: service\r\nconnection: close\r\n").into_bytes();
+        let mut bytes =
+            format!("{method} {path} HTTP/1.1\r\nhost: service\r\nconnection: close\r\n").into_bytes();
         let mut name = format!("{method} {path}");
         for (header, value) in headers {
             bytes.extend_from_slice(header.as_bytes());
@@ -59,7 +61,8 @@ pub(crate) async fn routes(issuer: &DevIssuer) -> Vec<Recorded> {
     }
     let mut recorded = Vec::new();
     for caller in &callers {
-        let headers: Vec<(&str, &str)> = caller.iter().map(|value| ("authorization", value.as_str())).collect();
+        let headers: Vec<(&str, &str)> =
+            caller.iter().map(|value| ("authorization", value.as_str())).collect();
         recorded.extend(ROUTES.iter().map(|(method, path)| Recorded::new(method, path, &headers)));
     }
     recorded
@@ -85,22 +88,51 @@ async fn methods(issuer: &DevIssuer) -> Vec<Recorded> {
 async fn credentials(issuer: &DevIssuer) -> Vec<Recorded> {
     let alice = issuer.token("alice", "api").await.unwrap();
     let mut recorded = Vec::new();
-    for scheme in ["bearer ", "BEARER ", "Bearer   ", "Bearer\t", "Bearer \t", "Bearer", "Bearer,", "Basic ", "DPoP ", "", "Token "] {
+    for scheme in [
+        "bearer ",
+        "BEARER ",
+        "Bearer   ",
+        "Bearer\t",
+        "Bearer \t",
+        "Bearer",
+        "Bearer,",
+        "Basic ",
+        "DPoP ",
+        "",
+        "Token ",
+    ] {
         recorded.push(Recorded::new("GET", "/me", &[("authorization", &format!("{scheme}{alice}"))]));
     }
-    for value in ["", " ", "Bearer", "Bearer ", "Basic", "Bearer a b", "Bearer a,b", "Bearer \"a\"", "Bearer =", "Bearer a=b", "Bearer a=="] {
+    for value in [
+        "",
+        " ",
+        "Bearer",
+        "Bearer ",
+        "Basic",
+        "Bearer a b",
+        "Bearer a,b",
+        "Bearer \"a\"",
+        "Bearer =",
+        "Bearer a=b",
+        "Bearer a==",
+    ] {
         recorded.push(Recorded::new("GET", "/me", &[("authorization", value)]));
     }
     for value in [&b"Bearer \xff\xfe"[..], b"Bearer \xc3\xa4", b"\xff"] {
         recorded.push(Recorded::raw("GET", "/me", &[("authorization", value)]));
     }
     let good = format!("Bearer {alice}");
-    for (first, second) in [(good.as_str(), good.as_str()), ("Basic x", &good), (&good, "Basic x"), ("", "")] {
+    for (first, second) in [(good.as_str(), good.as_str()), ("Basic x", &good), (&good, "Basic x"), ("", "")]
+    {
         recorded.push(Recorded::new("GET", "/me", &[("authorization", first), ("Authorization", second)]));
     }
     recorded.push(Recorded::new("GET", &format!("/me?access_token={alice}"), &[]));
     recorded.push(Recorded::new("GET", "/me", &[("cookie", &format!("access_token={alice}"))]));
-    recorded.push(Recorded::new("GET", "/me", &[("upgrade", "websocket"), ("cookie", &format!("access_token={alice}"))]));
+    recorded.push(Recorded::new(
+        "GET",
+        "/me",
+        &[("upgrade", "websocket"), ("cookie", &format!("access_token={alice}"))],
+    ));
     recorded
 }
 
@@ -108,7 +140,18 @@ async fn credentials(issuer: &DevIssuer) -> Vec<Recorded> {
 async fn tokens(issuer: &DevIssuer) -> Vec<Recorded> {
     let mut tokens = Vec::new();
     let mint = || issuer.mint().user("alice").client("api");
-    for alg in [Alg::Rs256, Alg::Rs384, Alg::Rs512, Alg::Ps256, Alg::Ps384, Alg::Ps512, Alg::Es256, Alg::Es384, Alg::Es512, Alg::EdDsa] {
+    for alg in [
+        Alg::Rs256,
+        Alg::Rs384,
+        Alg::Rs512,
+        Alg::Ps256,
+        Alg::Ps384,
+        Alg::Ps512,
+        Alg::Es256,
+        Alg::Es384,
+        Alg::Es512,
+        Alg::EdDsa,
+    ] {
         tokens.push(mint().alg(alg).sign().await.unwrap());
     }
     for kind in [TokenKind::Id, TokenKind::Refresh, TokenKind::Offline, TokenKind::Logout] {
@@ -116,7 +159,14 @@ async fn tokens(issuer: &DevIssuer) -> Vec<Recorded> {
     }
     for claim in ["iss", "aud", "exp", "typ", "sub", "iat"] {
         tokens.push(mint().without(claim).sign().await.unwrap());
-        for value in [serde_json::json!(null), "x".into(), 1.into(), true.into(), serde_json::json!([]), serde_json::json!({})] {
+        for value in [
+            serde_json::json!(null),
+            "x".into(),
+            1.into(),
+            true.into(),
+            serde_json::json!([]),
+            serde_json::json!({}),
+        ] {
             tokens.push(mint().claim(claim, value).sign().await.unwrap());
         }
     }
@@ -174,11 +224,52 @@ pub(crate) async fn paths(issuer: &DevIssuer) -> Vec<Recorded> {
     let alice = bearer(issuer, "alice").await;
     let mut recorded = Vec::new();
     for path in [
-        "/items", "/items/", "//items", "/items//", "/./items", "/items/.", "/x/../items", "/items/..", "/Items", "/ITEMS",
-        "/%69tems", "/item%73", "/items%2f", "/items%2F1", "/items/%31", "/items/1/", "/items/1/2", "/items;x=1", "/items;/../me",
-        "/items/%2e%2e/me", "/items/..%2fme", "/items/%252e%252e/me", "/items%3b", "/items%00", "/items%20", "/items?x", "/items?/health",
-        "/health/../items", "/health/%2e%2e/items", "/health/..;/items", "/health", "/health/", "/health/x", "/reports", "/reports/x",
-        "/me/../health", "/health%2f..%2fme", "/items/%zz", "/items/%", "/items/\u{7f}", "/", "/me#", "/me%23", "/me%3f", "/\\me", "/me\\",
+        "/items",
+        "/items/",
+        "//items",
+        "/items//",
+        "/./items",
+        "/items/.",
+        "/x/../items",
+        "/items/..",
+        "/Items",
+        "/ITEMS",
+        "/%69tems",
+        "/item%73",
+        "/items%2f",
+        "/items%2F1",
+        "/items/%31",
+        "/items/1/",
+        "/items/1/2",
+        "/items;x=1",
+        "/items;/../me",
+        "/items/%2e%2e/me",
+        "/items/..%2fme",
+        "/items/%252e%252e/me",
+        "/items%3b",
+        "/items%00",
+        "/items%20",
+        "/items?x",
+        "/items?/health",
+        "/health/../items",
+        "/health/%2e%2e/items",
+        "/health/..;/items",
+        "/health",
+        "/health/",
+        "/health/x",
+        "/reports",
+        "/reports/x",
+        "/me/../health",
+        "/health%2f..%2fme",
+        "/items/%zz",
+        "/items/%",
+        "/items/\u{7f}",
+        "/",
+        "/me#",
+        "/me%23",
+        "/me%3f",
+        "/\\me",
+        "/me\\",
     ] {
         if path.contains('\u{7f}') {
             continue;
@@ -194,7 +285,15 @@ pub(crate) async fn paths(issuer: &DevIssuer) -> Vec<Recorded> {
 async fn origins(issuer: &DevIssuer) -> Vec<Recorded> {
     let alice = bearer(issuer, "alice").await;
     let mut recorded = Vec::new();
-    for origin in ["http://localhost:3000", "http://localhost:5173", "http://localhost:3001", "http://LOCALHOST:3000", "null", "*", ""] {
+    for origin in [
+        "http://localhost:3000",
+        "http://localhost:5173",
+        "http://localhost:3001",
+        "http://LOCALHOST:3000",
+        "null",
+        "*",
+        "",
+    ] {
         for path in ["/me", "/nope", "/health"] {
             recorded.push(Recorded::new("GET", path, &[("origin", origin)]));
             recorded.push(Recorded::new("GET", path, &[("origin", origin), ("authorization", &alice)]));

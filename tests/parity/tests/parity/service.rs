@@ -14,7 +14,7 @@ static PROGRAMS: LazyLock<PathBuf> = LazyLock::new(|| {
     let mut build = Command::new(env!("CARGO"));
     build.arg("build");
     for name in super::SERVICES {
-        build.args(["--package", name]);
+        build.args(["--bin", name]);
     }
     assert!(build.status().unwrap().success(), "the services do not build");
     // target/debug/deps/parity-… is this test.
@@ -114,7 +114,9 @@ impl Answer {
             .map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()))
             .filter(|(name, _)| COMPARED.contains(&name.as_str()))
             // Which methods a route has is no part of the answer to a preflight, and of no matter in a 204's length.
-            .filter(|(name, _)| !(preflight && name == "allow") && !(status == "204" && name == "content-length"))
+            .filter(|(name, _)| {
+                !(preflight && name == "allow") && !(status == "204" && name == "content-length")
+            })
             .map(|(name, value)| if name == "allow" { (name, methods(&value)) } else { (name, value) })
             .collect();
         headers.sort();
