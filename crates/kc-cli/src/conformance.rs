@@ -162,7 +162,7 @@ impl Arguments {
             if shows_progress {
                 let mark = match case.outcome {
                     Outcome::Passed => ".",
-                    Outcome::Failed(_) => "F",
+                    Outcome::Failed { .. } => "F",
                     Outcome::Deviates { .. } => "d",
                     _ => "s",
                 };

@@ -125,45 +125,53 @@ pub(crate) type CaseResult = Result<(), Failure>;
 
 /// Why a case failed: what was expected, what came.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) struct Failure(String);
+pub(crate) struct Failure {
+    what: String,
+    /// Somebody got in who must stay out: worse than a wrong word in a refusal.
+    pub(crate) let_in: bool,
+}
 
 impl Failure {
     pub(crate) fn new(what: impl Into<String>) -> Self {
-        Self(what.into())
+        Self { what: what.into(), let_in: false }
+    }
+
+    pub(crate) fn letting_in(what: impl Into<String>) -> Self {
+        Self { what: what.into(), let_in: true }
     }
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.what)
     }
 }
 
 impl From<kc_dev::MintError> for Failure {
     fn from(error: kc_dev::MintError) -> Self {
-        Self(format!("the suite can't make the token: {error}"))
+        Self::new(format!("the suite can't make the token: {error}"))
     }
 }
 
 impl From<kc_dev::KeyError> for Failure {
     fn from(error: kc_dev::KeyError) -> Self {
-        Self(format!("the suite can't have the key: {error}"))
+        Self::new(format!("the suite can't have the key: {error}"))
     }
 }
 
 impl From<kc_dev::StartError> for Failure {
     fn from(error: kc_dev::StartError) -> Self {
-        Self(format!("the issuer doesn't start: {error}"))
+        Self::new(format!("the issuer doesn't start: {error}"))
     }
 }
 
 impl From<std::io::Error> for Failure {
     fn from(error: std::io::Error) -> Self {
-        Self(format!("the suite has an input/output error: {error}"))
+        Self::new(format!("the suite has an input/output error: {error}"))
     }
 }
 
 /// Passes if `holds`.
 pub(crate) fn ensure(holds: bool, otherwise: impl FnOnce() -> String) -> CaseResult {
-    if holds { Ok(()) } else { Err(Failure(otherwise())) }
+    if holds { Ok(()) } else { Err(Failure::new(otherwise())) }
 }

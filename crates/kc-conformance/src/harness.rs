@@ -49,7 +49,7 @@ pub fn main(target: Target, options: Options) -> ExitCode {
         .cases()
         .iter()
         .filter_map(|case| match &case.outcome {
-            Outcome::Failed(what) => Some((case.info.id.as_str(), what.as_str())),
+            Outcome::Failed { what, .. } => Some((case.info.id.as_str(), what.as_str())),
             _ => None,
         })
         .collect();
@@ -73,7 +73,7 @@ pub fn main(target: Target, options: Options) -> ExitCode {
 fn print(case: &CaseReport) {
     let said = match &case.outcome {
         Outcome::Passed => "ok".to_owned(),
-        Outcome::Failed(_) => "FAILED".to_owned(),
+        Outcome::Failed { .. } => "FAILED".to_owned(),
         Outcome::Deviates { reason, .. } => format!("ignored, deviation: {reason}"),
         Outcome::Skipped(why) => format!("ignored, {why}"),
     };

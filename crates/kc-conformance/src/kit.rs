@@ -167,6 +167,8 @@ impl Kit {
             Some(address) => address,
             None => free_address()?,
         };
+        // What Python has not written yet when it is killed would be searched in vain.
+        environment.insert("PYTHONUNBUFFERED".to_owned(), "1".to_owned());
         environment.entry("LISTEN".to_owned()).or_insert_with(|| address.to_string());
         let folder = match self.world.target.clean_folder {
             true => Some(tempfile::tempdir()?),

@@ -90,6 +90,9 @@ impl Reply {
     }
 
     pub(crate) fn has_status(&self, status: u16) -> CaseResult {
+        if status >= 400 {
+            return self.keeps_out(self.status == status, &status.to_string());
+        }
         ensure(self.status == status, || self.expected(&status.to_string()))
     }
 
@@ -101,7 +104,7 @@ impl Reply {
     /// Refused with this status and one of these codes, where the contract leaves room.
     pub(crate) fn refused_as(&self, status: u16, codes: &[&str]) -> CaseResult {
         let matches = self.status == status && self.code().is_some_and(|code| codes.contains(&code.as_str()));
-        ensure(matches, || self.expected(&format!("{status} {}", codes.join(" or "))))
+        self.keeps_out(matches, &format!("{status} {}", codes.join(" or ")))
     }
 
     /// The member `detail` of a problem body.
@@ -141,9 +144,16 @@ impl Reply {
 
     /// Neither let in nor broken: whatever a guard or a router says to a stranger's trick.
     pub(crate) fn kept_out(&self) -> CaseResult {
-        ensure(matches!(self.status, 400 | 401 | 403 | 404 | 405), || {
-            self.expected("400, 401, 403, 404 or 405")
-        })
+        self.keeps_out(matches!(self.status, 400 | 401 | 403 | 404 | 405), "400, 401, 403, 404 or 405")
+    }
+
+    /// Passes if `holds`; otherwise it matters whether the request was let in.
+    fn keeps_out(&self, holds: bool, expected: &str) -> CaseResult {
+        match (holds, self.status) {
+            (true, _) => Ok(()),
+            (false, 200..=299) => Err(Failure::letting_in(self.expected(expected))),
+            (false, _) => Err(Failure::new(self.expected(expected))),
+        }
     }
 
     pub(crate) fn unlike(&self, expected: &str) -> Failure {

@@ -290,10 +290,12 @@ impl Run {
     fn judged(&self, id: &str, result: CaseResult) -> Outcome {
         match (result, self.deviations.reason(id)) {
             (Ok(()), _) => Outcome::Passed,
-            (Err(failure), None) => Outcome::Failed(failure.to_string()),
-            (Err(failure), Some(reason)) => {
-                Outcome::Deviates { reason: reason.to_owned(), what: failure.to_string() }
-            }
+            (Err(failure), None) => Outcome::Failed { what: failure.to_string(), let_in: failure.let_in },
+            (Err(failure), Some(reason)) => Outcome::Deviates {
+                reason: reason.to_owned(),
+                what: failure.to_string(),
+                let_in: failure.let_in,
+            },
         }
     }
 

@@ -100,7 +100,12 @@ pub(crate) fn cases() -> Vec<Case> {
             let token = kit.token("alice").await?;
             let mut connection = kit.connect().await?;
             let with = Request::get("/me").bearer(&token);
-            kit.send_on(&mut connection, &with).await?.has_status(200)?;
+            let first = kit.send_on(&mut connection, &with).await?;
+            first.has_status(200)?;
+            if first.header("connection").is_some_and(|value| value.eq_ignore_ascii_case("close")) {
+                // A connection of one request remembers nothing.
+                return Ok(());
+            }
             let without = kit.send_on(&mut connection, &Request::get("/me")).await?;
             without.refused(401, "not_authenticated")?;
             kit.send_on(&mut connection, &with).await?.has_status(200)

@@ -1,9 +1,9 @@
 //! The JOSE header: algorithm, extensions, key references, type.
 
-use kc_dev::{Alg, Mint};
+use kc_dev::{Alg, DevIssuer, Mint};
 use serde_json::json;
 
-use super::{CONTRACT_TOKENS, accepted, refused, refused_as, segments, unbase64url};
+use super::{CONTRACT_TOKENS, accepted, refused, refused_as, unbase64url};
 use crate::case::{Case, ensure};
 use crate::kit::{CLIENT_SECRET, Kit};
 use crate::stand_in::StandIn;
@@ -168,17 +168,20 @@ fn confused(id: &str, alg: Alg, disguise: Disguise) -> Case {
 /// A token that brings the key it is signed with, or says where to get it.
 fn stranger(id: &str, member: &'static str) -> Case {
     Case::new(id, "RFC 8725 §3.10", async move |kit: &Kit| {
+        // An issuer with keys of its own, who says that he is ours.
+        let stranger = DevIssuer::start().await?;
+        let jwks = stranger.jwks().await?;
         let elsewhere = StandIn::start().await?;
+        elsewhere.answer_json("/certs", &jwks);
+        let kid = stranger.kid(Alg::Es256).await?;
         let value = match member {
-            // Any key will do: none that comes with the token may be looked at.
-            "jwk" => json!({"kty": "EC", "crv": "P-256", "x": "AA", "y": "AA"}),
+            "jwk" => super::key_lists::jwk(&jwks, &kid)?,
+            // Not a certificate: that it is looked at at all would show in the answer.
             "x5c" => json!(["MIIB"]),
             _ => json!(format!("{}/certs", elsewhere.url())),
         };
-        let stranger = kit.token_of_a_stranger().await?;
-        let header = unbase64url(segments(&stranger).0);
-        ensure(!header.is_empty(), || "the suite can't read its own token".to_owned())?;
-        let token = kit.mint().unknown_key(Alg::Es256).header(member, value).sign().await?;
+        let mint = stranger.mint().user("alice").claim("iss", kit.issuer.issuer());
+        let token = mint.alg(Alg::Es256).header(member, value).sign().await?;
         kit.me(&token).await?.refused(401, "unknown_key")?;
         let fetched = elsewhere.seen("").len();
         ensure(fetched == 0, || format!("expected no request to where the token points, got {fetched}"))

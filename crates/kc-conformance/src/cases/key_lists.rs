@@ -4,6 +4,7 @@ use kc_dev::Alg;
 use serde_json::{Value, json};
 
 use super::base64url;
+use super::weak_keys::{self, Signed};
 use crate::case::{Case, CaseResult, Failure, ensure};
 use crate::kit::Kit;
 use crate::stand_in::StandIn;
@@ -31,14 +32,12 @@ pub(crate) fn cases() -> Vec<Case> {
             vec![with(key, "alg", json!("RSA-OAEP"))]
         }),
         listed("key-lists/another-kty", "RFC 7517 §4.1", MISFIT, |key| vec![with(key, "kty", json!("EC"))]),
-        listed("key-lists/modulus-too-small", "RFC 7518 §3.3", MISFIT, |key| {
-            // The real key would never fit: what matters is that nothing breaks over it.
-            vec![with(key, "n", json!(base64url([0xff; 128])))]
-        }),
+        signed_by("key-lists/key-of-2048-bits", weak_keys::SOUND, true),
+        signed_by("key-lists/key-of-1024-bits", weak_keys::SHORT, false),
+        signed_by("key-lists/exponent-one", weak_keys::EXPONENT_ONE, false),
         listed("key-lists/modulus-is-no-base64", "RFC 7518 §6.3.1", MISFIT, |key| {
             vec![with(key, "n", json!("***"))]
         }),
-        listed("key-lists/exponent-one", "RFC 8017 §3.1", MISFIT, |key| vec![with(key, "e", json!("AQ"))]),
         listed("key-lists/odd-members-are-ignored", "RFC 7517 §4", &[], |key| {
             vec![with(with(key, "x", json!({"y": 1})), "x5c", json!(["MIIB"]))]
         }),
@@ -111,6 +110,25 @@ fn listed(
         kit.me(&kit.mint().alg(Alg::Es256).sign().await?).await?.has_status(200)?;
         let reply = kit.me(&kit.token("alice").await?).await?;
         if codes.is_empty() { reply.has_status(200) } else { reply.refused_as(401, codes) }
+    })
+}
+
+/// A token that its key has signed well, and whether that key is good enough.
+fn signed_by(id: &str, signed: Signed, good: bool) -> Case {
+    Case::own(id, "RFC 7518 §3.3", async move |kit| {
+        let stand_in = StandIn::start().await?;
+        let mut keys = kit.issuer.jwks().await?;
+        if let Some(keys) = keys.get_mut("keys").and_then(Value::as_array_mut) {
+            keys.push(json!({
+                "kty": "RSA", "kid": Signed::KID, "use": "sig", "alg": "RS256",
+                "n": signed.modulus, "e": signed.exponent,
+            }));
+        }
+        stand_in.answer_json("/certs", &keys);
+        kit.start(&[("KEYCLOAK_INTERNAL_URL", &stand_in.url()), ("KEYCLOAK_ISSUER", weak_keys::ISSUER)])
+            .await?;
+        let reply = kit.me(&signed.token()).await?;
+        if good { reply.has_status(200) } else { reply.refused_as(401, MISFIT) }
     })
 }
 

@@ -23,6 +23,7 @@ pub(crate) mod shutdown;
 pub(crate) mod signature;
 pub(crate) mod startup;
 pub(crate) mod token;
+mod weak_keys;
 
 use kc_dev::Mint;
 

@@ -5,19 +5,21 @@ use serde_json::{Value, json};
 use super::{Outcome, Report};
 
 impl Report {
-    /// `{"passed":n,"failed":n,"deviating":n,"skipped":n,"seconds":n,"stale_deviations":[…],"codes":[…],"cases":[…]}`, a
-    /// case as `{"id","spec","needs","outcome","what","reason","seconds"}`.
+    /// `{"passed":n,"failed":n,"deviating":n,"skipped":n,"let_in":n,"seconds":n,"stale_deviations":[…],"codes":[…],"cases":[…]}`, a
+    /// case as `{"id","spec","needs","outcome","what","reason","let_in","seconds"}`.
     #[must_use]
     pub fn to_json(&self) -> String {
         let cases: Vec<Value> = self
             .cases
             .iter()
             .map(|case| {
-                let (outcome, what, reason) = match &case.outcome {
-                    Outcome::Passed => ("passed", None, None),
-                    Outcome::Failed(what) => ("failed", Some(what), None),
-                    Outcome::Deviates { reason, what } => ("deviates", Some(what), Some(reason)),
-                    Outcome::Skipped(why) => ("skipped", None, Some(why)),
+                let (outcome, what, reason, let_in) = match &case.outcome {
+                    Outcome::Passed => ("passed", None, None, false),
+                    Outcome::Failed { what, let_in } => ("failed", Some(what), None, *let_in),
+                    Outcome::Deviates { reason, what, let_in } => {
+                        ("deviates", Some(what), Some(reason), *let_in)
+                    }
+                    Outcome::Skipped(why) => ("skipped", None, Some(why), false),
                 };
                 json!({
                     "id": case.info.id,
@@ -26,6 +28,7 @@ impl Report {
                     "outcome": outcome,
                     "what": what,
                     "reason": reason,
+                    "let_in": let_in,
                     "seconds": case.took.as_secs_f64(),
                 })
             })
@@ -36,6 +39,7 @@ impl Report {
             "failed": counts.failed,
             "deviating": counts.deviating,
             "skipped": counts.skipped,
+            "let_in": counts.let_in,
             "seconds": self.took.as_secs_f64(),
             "stale_deviations": self.stale,
             "codes": self.codes,

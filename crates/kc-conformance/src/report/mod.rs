@@ -14,14 +14,21 @@ use crate::case::CaseInfo;
 pub enum Outcome {
     /// As it should.
     Passed,
-    /// Not as it should: what was expected, what came.
-    Failed(String),
+    /// Not as it should.
+    Failed {
+        /// What was expected, what came.
+        what: String,
+        /// A request was let in that must stay out; otherwise it is the answer that is wrong.
+        let_in: bool,
+    },
     /// Not as it should, and that is accepted.
     Deviates {
         /// Why it is accepted.
         reason: String,
         /// What was expected, what came.
         what: String,
+        /// A request was let in that must stay out.
+        let_in: bool,
     },
     /// Not run, and why.
     Skipped(String),
@@ -66,6 +73,8 @@ pub struct Counts {
     pub deviating: usize,
     /// Not run.
     pub skipped: usize,
+    /// Of the failed and the deviating: those that let a request in that must stay out.
+    pub let_in: usize,
 }
 
 impl Counts {
@@ -74,9 +83,14 @@ impl Counts {
         for case in cases {
             match case.outcome {
                 Outcome::Passed => counts.passed += 1,
-                Outcome::Failed(_) => counts.failed += 1,
+                Outcome::Failed { .. } => counts.failed += 1,
                 Outcome::Deviates { .. } => counts.deviating += 1,
                 Outcome::Skipped(_) => counts.skipped += 1,
+            }
+            if let Outcome::Failed { let_in: true, .. } | Outcome::Deviates { let_in: true, .. } =
+                case.outcome
+            {
+                counts.let_in += 1;
             }
         }
         counts

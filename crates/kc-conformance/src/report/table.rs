@@ -16,8 +16,9 @@ impl Report {
             for case in cases {
                 let (mark, more) = match &case.outcome {
                     Outcome::Passed => ("ok  ", None),
-                    Outcome::Failed(what) => ("FAIL", Some(what.clone())),
-                    Outcome::Deviates { reason, what } => ("dev ", Some(format!("{reason} [{what}]"))),
+                    Outcome::Failed { what, let_in: true } => ("OPEN", Some(what.clone())),
+                    Outcome::Failed { what, let_in: false } => ("FAIL", Some(what.clone())),
+                    Outcome::Deviates { reason, what, .. } => ("dev ", Some(format!("{reason} [{what}]"))),
                     Outcome::Skipped(why) => ("skip", Some(why.clone())),
                 };
                 line(&mut text, &format!("  {mark}  {:widest$}  {}", case.info.id, case.info.spec));
@@ -34,10 +35,11 @@ impl Report {
         line(
             &mut text,
             &format!(
-                "{} cases: {} passed, {} failed, {} deviate with a reason, {} skipped; {:.1} s",
+                "{} cases: {} passed, {} failed ({} let in what must stay out), {} deviate with a reason, {} skipped; {:.1} s",
                 counts.total(),
                 counts.passed,
                 counts.failed,
+                counts.let_in,
                 counts.deviating,
                 counts.skipped,
                 self.took.as_secs_f64()

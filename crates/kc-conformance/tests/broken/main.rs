@@ -86,7 +86,7 @@ fn caught(defect: Defect) -> Result<String, String> {
     let report = run(target, &Options { only, ..Options::default() }).map_err(|error| error.to_string())?;
     match report.cases() {
         [one] => match &one.outcome {
-            Outcome::Failed(what) => Ok(format!("{case}: {what}")),
+            Outcome::Failed { what, .. } => Ok(format!("{case}: {what}")),
             other => Err(format!("not caught by {case}: {other:?}")),
         },
         many => Err(format!("{case} names {} cases", many.len())),

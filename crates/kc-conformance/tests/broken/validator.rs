@@ -92,7 +92,8 @@ impl Validator {
         if self.has(Defect::FollowsJku)
             && let Some(url) = header["jku"].as_str()
         {
-            http::ask(url, None).await;
+            let keys = http::ask(url, None).await.unwrap_or_default();
+            self.keys.trust(&keys);
         }
         let of_key = if alg == "HS256" { "RS256" } else { alg };
         let found = self.keys.find(header["kid"].as_str().unwrap_or_default(), of_key).await;
