@@ -42,6 +42,8 @@
 //! | refuse in a handler, in the same form | [`Rejection`] |
 //! | let web pages of other origins call | [`cors`] |
 
+#![cfg_attr(doctest, doc = include_str!("../README.md"))]
+
 mod cors;
 mod extract;
 mod middleware;
@@ -54,8 +56,3 @@ pub use extract::{Allowed, Principal};
 pub use middleware::require;
 pub use response::Rejection;
 pub use routes::{Endpoint, MakeRoute, Routes, config, delete, get, on, patch, post, put};
-
-/// The README's example, compiled as this crate's.
-#[cfg(doctest)]
-#[doc = include_str!("../README.md")]
-mod readme {}

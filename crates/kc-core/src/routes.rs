@@ -258,7 +258,19 @@ mod tests {
         let routes =
             patterns.into_iter().fold(routes(), |routes, pattern| routes.public(pattern, [on("GET")]));
         let tried: Vec<_> = bound(routes).into_iter().map(|route| route.pattern).collect();
-        assert_eq!(tried, ["/items/new", "/items/{id}", "/", "/a", "/{kind}/new", "/:kind/:id", "/{tail}*"]);
+        assert_eq!(
+            tried,
+            [
+                "/items/new",
+                "/items/{id}",
+                "/items/{*rest}",
+                "/",
+                "/a",
+                "/{kind}/new",
+                "/:kind/:id",
+                "/{*rest}"
+            ]
+        );
     }
 
     #[test]
