@@ -1,7 +1,8 @@
 //! The HTTP client against servers that misbehave, over real sockets.
 
 // Clippy lets tests panic; it knows their helper functions by this.
-#![cfg(all(test, feature = "reqwest"))]
+#![cfg(test)]
+#![cfg(feature = "reqwest")]
 
 use std::net::SocketAddr;
 use std::sync::Arc;
