@@ -1,0 +1,1 @@
+//! The same requests to every example service, and the same bytes back: see `tests/parity`.

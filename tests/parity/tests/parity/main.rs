@@ -1,0 +1,71 @@
+//! Every example service answers every request alike: status, headers and body, byte for byte.
+
+// Clippy lets tests panic; it knows their helper functions by this.
+#![cfg(test)]
+
+mod requests;
+mod service;
+
+use std::fmt::Write as _;
+
+use kc_dev::DevIssuer;
+
+use crate::requests::Recorded;
+use crate::service::{Answer, Service};
+
+/// The first is what the others are compared with.
+const SERVICES: [&str; 4] = ["axum-service", "actix-service", "poem-service", "custom-framework"];
+
+/// Sends each request to each service, one after another so that state changes alike, and reports every difference.
+/// The issuer lives on the other threads of the runtime: this one waits for sockets.
+async fn compare(issuer: &DevIssuer, settings: &[(&str, &str)], recorded: &[Recorded]) {
+    let services: Vec<Service> = SERVICES.iter().map(|name| Service::start(name, issuer, settings)).collect();
+    let mut differences = String::new();
+    let mut different = 0;
+    for request in recorded {
+        let answers: Vec<Answer> = services.iter().map(|service| service.send(&request.bytes)).collect();
+        let Some((first, others)) = answers.split_first() else { continue };
+        for (name, answer) in SERVICES.iter().skip(1).zip(others) {
+            if answer != first {
+                different += 1;
+                let _ = writeln!(
+                    differences,
+                    "{}\n  {}: {first:?}\n  {name}: {answer:?}",
+                    request.name, SERVICES[0]
+                );
+            }
+        }
+    }
+    assert!(different == 0, "{different} differences in {} requests:\n{differences}", recorded.len());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_service_answers_alike() {
+    let issuer = DevIssuer::start().await.unwrap();
+    let recorded = requests::all(&issuer).await;
+    assert!(recorded.len() >= 300, "only {} requests", recorded.len());
+    println!("{} requests to {} services", recorded.len(), SERVICES.len());
+    compare(&issuer, &[], &recorded).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_service_exempts_the_same_paths() {
+    let issuer = DevIssuer::start().await.unwrap();
+    let recorded = requests::paths(&issuer).await;
+    compare(&issuer, &[("KEYCLOAK_EXEMPT_PATHS", "/items,/reports,/health")], &recorded).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_service_demands_known_users_alike() {
+    let issuer = DevIssuer::start().await.unwrap();
+    let recorded = requests::routes(&issuer).await;
+    compare(&issuer, &[("KEYCLOAK_CREATE_USERS", "false")], &recorded).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_service_answers_alike_while_the_issuer_is_down() {
+    let issuer = DevIssuer::start().await.unwrap();
+    let recorded = requests::routes(&issuer).await;
+    issuer.pause().await;
+    compare(&issuer, &[("KEYCLOAK_HTTP_TIMEOUT_SECONDS", "1")], &recorded).await;
+}
