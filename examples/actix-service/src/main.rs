@@ -9,7 +9,6 @@ mod routes;
 use std::net::TcpListener;
 use std::process::ExitCode;
 
-use actix_web::dev::Server;
 use actix_web::web::ServiceConfig;
 use actix_web::{App, HttpServer};
 use kc_actix::cors;
@@ -40,8 +39,9 @@ async fn serve(
 ) -> std::io::Result<()> {
     // The whole service, once for each thread.
     let app = move || App::new().configure(&routes).wrap(cors(policy.clone()));
-    let server: Server =
-        HttpServer::new(app).disable_signals().shutdown_timeout(GRACE.as_secs()).listen(listener)?.run();
+    let server = HttpServer::new(app).disable_signals().shutdown_timeout(GRACE.as_secs());
+    // Each thread has so many; file descriptors are needed for requests to Keycloak, too.
+    let server = server.max_connections(256).listen(listener)?.run();
     let handle = server.handle();
     tokio::spawn(async move {
         stop.wait().await;
