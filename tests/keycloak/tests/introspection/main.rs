@@ -238,7 +238,7 @@ async fn a_service_token_that_keycloak_refuses_is_explained() {
         (wrong, "unauthorized_client", "check the secret of client `api`"),
         (client("nobody"), "invalid_client", "exists in this realm"),
         (ClientAuthentication::public("spa"), "unauthorized_client", "Client authentication"),
-        (client("no-aud"), "unauthorized_client", "Service accounts roles"),
+        (client("no-aud"), "unauthorized_client", "Service account roles"),
     ];
     for (authentication, expected, remedy) in cases {
         let tokens = service_tokens(&realm, authentication);
