@@ -21,11 +21,6 @@ struct Inner {
     user: Option<User>,
 }
 
-/// Roles that make a local user `is_superuser`; of the realm or of this client.
-const SUPERUSER: &str = "admin";
-/// Roles that make a local user `is_staff`, beside [`SUPERUSER`].
-const STAFF: &str = "staff";
-
 impl Principal {
     /// From a token that was checked, the roles read out of it, and the local user if there is one.
     #[must_use]
@@ -74,13 +69,13 @@ impl Principal {
     /// Whether they may see the staff's pages: role `staff` or `admin`.
     #[must_use]
     pub fn is_staff(&self) -> bool {
-        self.has_role(STAFF) || self.is_superuser()
+        self.roles().is_staff()
     }
 
     /// Whether they may do everything: role `admin`.
     #[must_use]
     pub fn is_superuser(&self) -> bool {
-        self.has_role(SUPERUSER)
+        self.roles().is_superuser()
     }
 
     /// The local user, if the service keeps users and the token names one.

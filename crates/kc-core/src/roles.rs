@@ -45,6 +45,18 @@ impl RoleSet {
         self.others.iter().find(|(id, _)| id == client).map(|(_, roles)| roles.clone()).unwrap_or_default()
     }
 
+    /// Whether they may see the staff's pages: role `staff` or `admin`.
+    #[must_use]
+    pub fn is_staff(&self) -> bool {
+        self.has("staff") || self.is_superuser()
+    }
+
+    /// Whether they may do everything: role `admin`.
+    #[must_use]
+    pub fn is_superuser(&self) -> bool {
+        self.has("admin")
+    }
+
     /// Whether the realm or this client gave the role.
     #[must_use]
     pub fn has(&self, role: &str) -> bool {

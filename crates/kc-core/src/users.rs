@@ -40,14 +40,13 @@ impl User {
     #[must_use]
     pub fn from_token(token: &VerifiedToken, roles: &RoleSet, now: UnixTime) -> Option<Self> {
         let claims = token.claims();
-        let is_superuser = roles.has("admin");
         Some(Self {
             issuer: claims.issuer.clone()?,
             subject: claims.subject.clone()?,
             username: claims.username.clone(),
             email: claims.email.clone(),
-            is_staff: is_superuser || roles.has("staff"),
-            is_superuser,
+            is_staff: roles.is_staff(),
+            is_superuser: roles.is_superuser(),
             is_active: true,
             date_joined: now,
         })
