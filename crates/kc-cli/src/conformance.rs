@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use kc_conformance::{Deviations, Options, Outcome, Profile, Target, catalogue, run_with};
+use kc_conformance::{Deviations, Issuer, Keycloak, Options, Outcome, Profile, Target, catalogue, run_with};
 
 const HELP: &str = "\
 Runs the conformance suite against a service, in whatever language it is.
@@ -55,6 +55,9 @@ enum Command {
 
 #[derive(Debug, Default)]
 struct Arguments {
+    keycloak: Option<String>,
+    admin_user: Option<String>,
+    admin_password_env: Option<String>,
     profile: Profile,
     only: Vec<String>,
     deviations: Option<PathBuf>,
@@ -87,10 +90,13 @@ impl Command {
                     read.command = arguments.collect();
                     break;
                 }
+                "--admin-password-env" => read.admin_password_env = Some(word(&mut arguments)?),
+                "--admin-user" => read.admin_user = Some(word(&mut arguments)?),
                 "--clean-folder" => read.clean_folder = true,
                 "--deviations" => read.deviations = Some(value(&mut arguments)?.into()),
                 "--json" => read.json = Some(value(&mut arguments)?.into()),
                 "--junit" => read.junit = Some(value(&mut arguments)?.into()),
+                "--keycloak" => read.keycloak = Some(word(&mut arguments)?),
                 "--only" => read.only.push(word(&mut arguments)?),
                 "--profile" => {
                     let given = word(&mut arguments)?;
@@ -136,6 +142,21 @@ impl Command {
 }
 
 impl Arguments {
+    fn issuer(&self, variable: impl Fn(&str) -> Option<String>) -> Result<Issuer, String> {
+        let Some(url) = &self.keycloak else {
+            return match (&self.admin_user, &self.admin_password_env) {
+                (None, None) => Ok(Issuer::Embedded),
+                _ => Err("--admin-user and --admin-password-env go with --keycloak URL".to_owned()),
+            };
+        };
+        let password = match &self.admin_password_env {
+            None => "admin".to_owned(),
+            Some(name) => variable(name).ok_or_else(|| format!("the variable {name} is not set"))?,
+        };
+        let user = self.admin_user.as_deref().unwrap_or("admin");
+        Ok(Issuer::Keycloak(Keycloak::new(url).administrator(user, password)))
+    }
+
     fn run(self) -> Result<ExitCode, String> {
         let deviations = match &self.deviations {
             None => Deviations::default(),
@@ -145,6 +166,7 @@ impl Arguments {
                 Deviations::read(&text).map_err(|error| format!("{}: {error}", path.display()))?
             }
         };
+        let issuer = self.issuer(|name| std::env::var(name).ok())?;
         let mut command = self.command.into_iter();
         let program = command.next().unwrap_or_default();
         let mut target = Target::new(program).arguments(command).clean_folder(self.clean_folder);
@@ -156,7 +178,7 @@ impl Arguments {
                 "note: the service may read the .env of this folder; --clean-folder starts it elsewhere"
             );
         }
-        let options = Options { profile: self.profile, only: self.only, deviations };
+        let options = Options { issuer, profile: self.profile, only: self.only, deviations };
         let shows_progress = std::io::stderr().is_terminal();
         let report = run_with(target, &options, move |case| {
             if shows_progress {

@@ -2,28 +2,28 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
+use std::hash::{BuildHasher as _, RandomState};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::rc::Rc;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
-use kc_dev::{Alg, DEMO_REALM, DevIssuer, Endpoint, Mint};
+use kc_dev::{Alg, Endpoint, Mint};
 use rustix::process::Signal;
 
 use crate::case::{CaseResult, Failure};
 use crate::http::{Connection, Request};
+pub(crate) use crate::issuer::CLIENT_SECRET;
+use crate::issuer::{Authority, Source};
 use crate::process::Process;
 use crate::reply::Reply;
 use crate::target::Target;
-
-/// The secret of the client `api` during a run: a text that stands nowhere by chance.
-pub(crate) const CLIENT_SECRET: &str = "s3cr3t-of-the-conformance-suite-2f1c9";
-/// The realm of the demo, in every challenge.
-pub(crate) const REALM: &str = "kc-demo";
 
 /// What all cases of a run have in common.
 #[derive(Debug)]
 pub(crate) struct World {
     pub(crate) target: Target,
+    source: Source,
     /// What was found in the output of services that have ended, and must not be there.
     leaks: RefCell<BTreeSet<String>>,
     /// Every `code` that the service has answered with.
@@ -31,8 +31,8 @@ pub(crate) struct World {
 }
 
 impl World {
-    pub(crate) fn new(target: Target) -> Self {
-        Self { target, leaks: RefCell::default(), codes: RefCell::default() }
+    pub(crate) fn new(target: Target, source: Source) -> Self {
+        Self { target, source, leaks: RefCell::default(), codes: RefCell::default() }
     }
 
     pub(crate) fn leaks(&self) -> Vec<String> {
@@ -47,7 +47,7 @@ impl World {
 /// An issuer and at most one service that trusts it.
 #[derive(Debug)]
 pub(crate) struct Kit {
-    pub(crate) issuer: DevIssuer,
+    pub(crate) issuer: Authority,
     pub(crate) world: Rc<World>,
     running: RefCell<Option<Running>>,
     /// What no log may hold.
@@ -71,12 +71,10 @@ pub(crate) struct Ended {
 }
 
 impl Kit {
-    /// An issuer of its own; no service yet.
-    pub(crate) async fn new(world: &Rc<World>) -> Result<Self, Failure> {
-        let realm = DEMO_REALM.replace("\"api-secret\"", &format!("\"{CLIENT_SECRET}\""));
-        let issuer = DevIssuer::builder().realm_json(realm).shared_keys().start().await?;
+    /// An issuer of its own; no service yet. `own_realm`: the case changes keys or users.
+    pub(crate) async fn new(world: &Rc<World>, own_realm: bool) -> Result<Self, Failure> {
         Ok(Self {
-            issuer,
+            issuer: Authority::new(&world.source, own_realm).await?,
             world: Rc::clone(world),
             running: RefCell::new(None),
             confidential: RefCell::new(BTreeSet::from([CLIENT_SECRET.to_owned()])),
@@ -84,11 +82,16 @@ impl Kit {
         })
     }
 
+    /// The realm's name, in every challenge.
+    pub(crate) fn realm(&self) -> &str {
+        self.issuer.realm()
+    }
+
     /// The settings of the plain service.
     pub(crate) fn environment(&self) -> BTreeMap<String, String> {
         let settings = [
             ("KEYCLOAK_URL", self.issuer.base_url()),
-            ("KEYCLOAK_REALM", REALM),
+            ("KEYCLOAK_REALM", self.realm()),
             ("KEYCLOAK_CLIENT_ID", "api"),
             ("KEYCLOAK_CLIENT_SECRET", CLIENT_SECRET),
         ];
@@ -279,7 +282,7 @@ impl Kit {
 
     /// A good token of that user, from the client `api`.
     pub(crate) async fn token(&self, user: &str) -> Result<String, Failure> {
-        Ok(self.issuer.token(user, "api").await?)
+        self.issuer.token(user, "api").await
     }
 
     /// A good token of alice's, to be bent.
@@ -332,8 +335,28 @@ impl Kit {
 }
 
 /// An address that nobody listens on at this moment.
+///
+/// Not one of those that the system hands out by itself: between this moment and the service's start it would hand it to
+/// the next connection of the suite or of somebody else.
 pub(crate) fn free_address() -> Result<SocketAddr, Failure> {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    /// Below the ephemeral ports of Linux, macOS and the BSDs.
+    const PORTS: std::ops::Range<u16> = 20_000..32_000;
+    // Two suites at once begin at different places.
+    let _ = NEXT.compare_exchange(0, seed(), Ordering::Relaxed, Ordering::Relaxed);
+    for _ in PORTS {
+        let offset = NEXT.fetch_add(1, Ordering::Relaxed) % (PORTS.end - PORTS.start);
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, PORTS.start + offset));
+        if std::net::TcpListener::bind(address).is_ok() {
+            return Ok(address);
+        }
+    }
     Ok(std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?)
+}
+
+fn seed() -> u16 {
+    // The mask leaves what fits.
+    u16::try_from(RandomState::new().hash_one(std::process::id()) & 0xffff).unwrap_or(1) | 1
 }
 
 async fn is_healthy(address: SocketAddr) -> bool {
