@@ -1,6 +1,6 @@
 //! A real Keycloak during a run: the realms that were made there, and what holds the private part of their keys.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::fmt;
 use std::hash::{BuildHasher as _, RandomState};
@@ -8,6 +8,7 @@ use std::rc::Rc;
 
 use kc_dev::{Alg, DevIssuer};
 use serde_json::Value;
+use tokio::sync::RwLock;
 
 use super::admin::Admin;
 use super::front::Front;
@@ -24,6 +25,10 @@ pub(crate) struct Real {
     twin: DevIssuer,
     /// Realms that are, or may be, on the server.
     made: RefCell<BTreeSet<String>>,
+    /// Read while a realm is made, written when all of them go.
+    making: RwLock<()>,
+    /// Nothing is made any more.
+    closed: Cell<bool>,
 }
 
 /// A realm on the server for one service.
@@ -47,11 +52,19 @@ impl Real {
             twin.kid(alg).await?;
         }
         let described = format!("Keycloak {version} at {}", keycloak.url);
-        Ok(Rc::new(Self { admin, described, realm, twin, made: RefCell::default() }))
+        Ok(Rc::new(Self {
+            admin,
+            described,
+            realm,
+            twin,
+            made: RefCell::default(),
+            making: RwLock::default(),
+            closed: Cell::new(false),
+        }))
     }
 
     /// Makes the shared realm.
-    pub(super) async fn prepare(&self) -> Result<(), Failure> {
+    pub(super) async fn prepare(self: &Rc<Self>) -> Result<(), Failure> {
         self.make(&self.realm, &self.twin).await?;
         // Whatever name it is asked under, it must be called so: each service's front has a name of its own.
         let path = format!("/realms/{}/.well-known/openid-configuration", self.realm);
@@ -83,12 +96,20 @@ impl Real {
         Ok((twin, Leased { server: Rc::clone(self), front, realm, own }))
     }
 
-    async fn make(&self, realm: &str, twin: &DevIssuer) -> Result<(), Failure> {
+    async fn make(self: &Rc<Self>, realm: &str, twin: &DevIssuer) -> Result<(), Failure> {
         let keys = twin.key_providers().await?;
         let export = export::importable(&export::named(realm), keys, |user| twin.user_id(user))?;
-        // Before it is made: whatever interrupts us, it will be deleted.
-        self.made.borrow_mut().insert(realm.to_owned());
-        self.admin.create_realm(&export).await
+        let (real, realm) = (Rc::clone(self), realm.to_owned());
+        // A task of its own: the server finishes what it has begun, so a case that is interrupted must too.
+        let making = tokio::task::spawn_local(async move {
+            let _making = real.making.read().await;
+            if real.closed.get() {
+                return Err(Failure::new("the run is over"));
+            }
+            real.made.borrow_mut().insert(realm);
+            real.admin.create_realm(&export).await
+        });
+        making.await.unwrap_or_else(|error| Err(Failure::new(format!("the realm isn't made: {error}"))))
     }
 
     /// Deletes one realm.
@@ -100,6 +121,8 @@ impl Real {
 
     /// Deletes every realm that was made.
     pub(super) async fn close(&self) -> Result<(), Failure> {
+        let _making = self.making.write().await;
+        self.closed.set(true);
         let left: Vec<String> = self.made.borrow().iter().cloned().collect();
         for realm in left {
             self.unmake(&realm).await?;
