@@ -56,11 +56,21 @@ pub(crate) const ALL: &[Suite] = &[
         run: features,
     },
     Suite { name: "tests", about: "unit and integration tests that need no server", run: tests },
+    Suite {
+        name: "conformance",
+        about: "the conformance suite on each example, with the embedded issuer",
+        run: conformance,
+    },
     Suite { name: "doctests", about: "the examples in the documentation", run: doctests },
     Suite {
         name: "keycloak",
         about: "the tests against a real Keycloak, which is started and stopped",
         run: real_keycloak,
+    },
+    Suite {
+        name: "conformance-keycloak",
+        about: "the same with a real Keycloak as the issuer, which is started and stopped",
+        run: conformance_on_keycloak,
     },
 ];
 
@@ -68,6 +78,9 @@ pub(crate) const ALL: &[Suite] = &[
 const KEYCLOAK_PACKAGE: &str = "keycloak-tests";
 /// A test of another package that needs one: what the embedded issuer answers, compared.
 const KEYCLOAK_TEST: (&str, &str) = ("kc-dev", "agrees_with_keycloak");
+/// Services that the conformance suite judges, and the test that does it. It runs on two issuers, so not among the others.
+const SERVICES: [&str; 4] = ["actix-web-service", "axum-service", "custom-framework", "poem-service"];
+const CONFORMANCE_TEST: &str = "conformance";
 /// Where the tests find the server.
 const KEYCLOAK_URL: &str = "KC_TEST_KEYCLOAK_URL";
 
@@ -227,10 +240,10 @@ fn tests(workspace: &Workspace, log: &mut Log) -> Result<Outcome, Failure> {
         vec!["--workspace", "--exclude", KEYCLOAK_PACKAGE, "--lib", "--bins", "--examples"];
     // Integration tests are named one by one, because one of them needs the server.
     for package in workspace.packages.iter().filter(|package| package.name != KEYCLOAK_PACKAGE) {
-        for test in
-            package.tests.iter().filter(|test| (package.name.as_str(), test.as_str()) != KEYCLOAK_TEST)
-        {
-            arguments.extend(["--test", test]);
+        for test in package.tests.iter().map(String::as_str) {
+            if (package.name.as_str(), test) != KEYCLOAK_TEST && test != CONFORMANCE_TEST {
+                arguments.extend(["--test", test]);
+            }
         }
     }
     let run = cargo_test(workspace, log, &arguments, None)?;
@@ -249,7 +262,8 @@ fn doctests(workspace: &Workspace, log: &mut Log) -> Result<Outcome, Failure> {
         named.map_or(library, |package| &package.name).to_owned()
     };
     let tallies = report.tallies.iter().map(|(library, tally)| (name(library), *tally)).collect();
-    let run = TestRun { success: ran.success, tallies, crashed: report.crashed };
+    let issuers = BTreeMap::new();
+    let run = TestRun { success: ran.success, tallies, issuers, crashed: report.crashed };
     Ok(run.outcome(std::iter::empty()))
 }
 
@@ -270,14 +284,66 @@ fn real_keycloak(workspace: &Workspace, log: &mut Log) -> Result<Outcome, Failur
     run.tallies.extend(issuer.tallies);
     run.crashed.extend(issuer.crashed);
     let mut outcome = run.outcome([KEYCLOAK_PACKAGE, package].into_iter());
+    let mut findings = Vec::new();
     for (name, tally) in &outcome.tests {
         if tally.passed + tally.failed == 0 {
-            let why = format!("{name} ran no test against the real server");
-            outcome.verdict = match outcome.verdict {
-                Verdict::Failed(others) => Verdict::Failed(format!("{others}\n{why}")),
-                _ => Verdict::Failed(why),
-            };
+            findings.push(format!("{name} ran no test against the real server"));
         }
+    }
+    for finding in findings {
+        outcome.also(finding);
+    }
+    Ok(outcome)
+}
+
+fn conformance(workspace: &Workspace, log: &mut Log) -> Result<Outcome, Failure> {
+    conformance_with(workspace, log, None)
+}
+
+fn conformance_on_keycloak(workspace: &Workspace, log: &mut Log) -> Result<Outcome, Failure> {
+    let server = keycloak::start(workspace, log)?;
+    let outcome = conformance_with(workspace, log, Some(&server.url));
+    server.stop(log)?;
+    outcome
+}
+
+/// The suite on each service: with the Keycloak there, or with the embedded issuer.
+fn conformance_with(
+    workspace: &Workspace,
+    log: &mut Log,
+    keycloak: Option<&str>,
+) -> Result<Outcome, Failure> {
+    let mut arguments = Vec::new();
+    for service in SERVICES {
+        let has_test = |package: &Package| package.tests.iter().any(|test| test == CONFORMANCE_TEST);
+        if !workspace.package(service).is_some_and(has_test) {
+            return Err(Failure::new(format!("{service} has no test `{CONFORMANCE_TEST}`")));
+        }
+        arguments.extend(["--package", service]);
+    }
+    arguments.extend(["--test", CONFORMANCE_TEST]);
+    let run = cargo_test(workspace, log, &arguments, keycloak)?;
+    let expected = match keycloak {
+        Some(url) => format!(" at {url}"),
+        None => "the embedded issuer".to_owned(),
+    };
+    let mut findings = Vec::new();
+    for service in SERVICES {
+        let issuer = run.issuers.get(service).map_or("no issuer", String::as_str);
+        if !issuer.ends_with(&expected) {
+            findings.push(format!("{service} was to run on{expected}, but ran on {issuer}"));
+        }
+    }
+    let issuer = run.issuers.values().next().cloned().unwrap_or_default();
+    let mut outcome = run.outcome(SERVICES.into_iter());
+    outcome.count = format!("{} with {issuer}", outcome.count);
+    for (service, tally) in &outcome.tests {
+        if tally.passed + tally.failed == 0 {
+            findings.push(format!("{service} ran no case"));
+        }
+    }
+    for finding in findings {
+        outcome.also(finding);
     }
     Ok(outcome)
 }
@@ -287,6 +353,8 @@ fn real_keycloak(workspace: &Workspace, log: &mut Log) -> Result<Outcome, Failur
 struct TestRun {
     success: bool,
     tallies: BTreeMap<String, Tally>,
+    /// Who issued the tokens of a package's conformance test.
+    issuers: BTreeMap<String, String>,
     crashed: Vec<String>,
 }
 
@@ -349,7 +417,9 @@ fn cargo_test(
         let owner = owners.get(&binary).unwrap_or(&binary);
         tallies.entry(owner.clone()).or_default().add(tally);
     }
-    Ok(TestRun { success: ran.success, tallies, crashed: report.crashed })
+    let owner = |(binary, issuer)| (owners.get(&binary).unwrap_or(&binary).clone(), issuer);
+    let issuers = report.issuers.into_iter().map(owner).collect();
+    Ok(TestRun { success: ran.success, tallies, issuers, crashed: report.crashed })
 }
 
 /// The package of each test binary, by the binary's file name, from cargo's JSON messages.
@@ -424,7 +494,7 @@ mod tests {
     fn run(tally: Tally, crashed: &[&str], success: bool) -> Outcome {
         let tallies = BTreeMap::from([("a".to_owned(), tally)]);
         let crashed = crashed.iter().map(|&name| name.to_owned()).collect();
-        TestRun { success, tallies, crashed }.outcome(["a", "b"].into_iter())
+        TestRun { success, tallies, issuers: BTreeMap::new(), crashed }.outcome(["a", "b"].into_iter())
     }
 
     #[test]
