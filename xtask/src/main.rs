@@ -8,6 +8,7 @@ mod libtest;
 mod process;
 mod suites;
 mod summary;
+mod test_run;
 mod thin;
 mod tools;
 mod workspace;
