@@ -31,7 +31,7 @@ pub struct Keycloak {
     guard: Guard,
     keys: Keys,
     users: Arc<dyn UserDirectory>,
-    revocations: RealmRevocations,
+    revocations: Arc<dyn Revocations>,
     service_tokens: ServiceTokens,
     cors: CorsPolicy,
     metadata: ResourceMetadata,
@@ -41,9 +41,13 @@ pub struct Keycloak {
 
 #[derive(Clone)]
 enum Keys {
-    /// Given by hand: a pinned key, or a source of the user's own, whose health is its own business.
+    /// Given by hand: a pinned key, or a source of the user's own, whose health is its own business. The realm is asked
+    /// for nothing.
     Given,
-    Remote(RemoteKeys),
+    Remote {
+        keys: RemoteKeys,
+        not_before: RealmRevocations,
+    },
 }
 
 /// Protected resource metadata (RFC 9728 §2). Members in this order.
@@ -98,17 +102,20 @@ impl Keycloak {
     pub fn key_health(&self) -> KeyHealth {
         match &self.keys {
             Keys::Given => KeyHealth::Fresh,
-            Keys::Remote(remote) => remote.health(),
+            Keys::Remote { keys, .. } => keys.health(),
         }
     }
 
     /// Fetches the keys now, so that the first request need not wait, and compares what the server says of itself with
-    /// what the settings say; and the realm's not-before. Whatever is wrong is a warning in the log; requests will ask
-    /// again. With a pinned key only the not-before is asked for.
+    /// what the settings say; and asks for the realm's not-before. Whatever is wrong is a warning in the log; requests
+    /// will ask again. With a pinned key nothing is asked.
     pub async fn prefetch(&self) {
-        self.revocations.ask().await;
-        let Keys::Remote(remote) = &self.keys else { return };
-        if let Err(error) = remote.prefetch().await {
+        let Keys::Remote { keys, not_before } = &self.keys else { return };
+        tokio::join!(self.prefetch_keys(keys), not_before.ask());
+    }
+
+    async fn prefetch_keys(&self, keys: &RemoteKeys) {
+        if let Err(error) = keys.prefetch().await {
             tracing::warn!(target: "kc", "{error}. The service runs; it will ask again when a token comes");
             return;
         }
@@ -136,7 +143,7 @@ impl Keycloak {
     /// What is revoked: to revoke more.
     #[must_use]
     pub fn revocations(&self) -> &dyn Revocations {
-        &self.revocations
+        &*self.revocations
     }
 
     /// This service's own token, fetched by client credentials (RFC 6749 §4.4) and kept.

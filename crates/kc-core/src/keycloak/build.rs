@@ -74,13 +74,15 @@ impl KeycloakBuilder {
         self
     }
 
-    /// Sets where keys come from. Default: what the settings say.
+    /// Sets where keys come from. Default: what the settings say. With a source of your own the realm's not-before is not
+    /// asked for.
     pub fn keys(mut self, keys: Arc<dyn KeySource>) -> Self {
         self.keys = Some(keys);
         self
     }
 
-    /// Sets where revocations are kept. Default: in memory. The realm's not-before is asked for and put there too.
+    /// Sets where revocations are kept. Default: in memory. Unless keys are pinned, the
+    /// realm's not-before is asked for and put there too.
     pub fn revocations(mut self, revocations: Arc<dyn Revocations>) -> Self {
         self.revocations = Some(revocations);
         self
@@ -117,9 +119,20 @@ impl KeycloakBuilder {
             None => own_transport(settings)?,
         };
         let clock = self.clock.unwrap_or_else(|| Arc::new(SystemClock));
-        let (keys, source) = match self.keys {
-            Some(source) => (Keys::Given, source),
-            None => keys(settings, &transport)?,
+        let revocations = self
+            .revocations
+            .unwrap_or_else(|| Arc::new(MemoryRevocations::default().clock(Arc::clone(&clock))));
+        let pinned = match self.keys {
+            Some(source) => Some(source),
+            None => pinned(settings)?,
+        };
+        let (keys, source, revocations): (_, Arc<dyn KeySource>, Arc<dyn Revocations>) = match pinned {
+            Some(source) => (Keys::Given, source, revocations),
+            None => {
+                let (keys, not_before) = remote(settings, &transport, revocations)?;
+                let (source, revocations) = (Arc::new(keys.clone()), Arc::new(not_before.clone()));
+                (Keys::Remote { keys, not_before }, source, revocations)
+            }
         };
         let validator = JwtValidator::builder(server.issuer(), server.audiences(), source)
             .leeway(settings.leeway())
@@ -127,17 +140,9 @@ impl KeycloakBuilder {
             .build();
         let roles = self.roles.unwrap_or_else(|| Arc::new(KeycloakRoles::new(server.client_id())));
         let users = self.users.unwrap_or_else(|| Arc::new(MemoryUsers::default()));
-        let revocations = RealmRevocations::new(
-            self.revocations
-                .unwrap_or_else(|| Arc::new(MemoryRevocations::default().clock(Arc::clone(&clock)))),
-            Arc::clone(&transport),
-            uri(endpoints.realm_info())?,
-            server.issuer().to_owned(),
-            settings.http_timeout(),
-        );
         let bearer = BearerAuthenticator::new(Arc::new(validator), roles)
             .users(Arc::clone(&users), settings.create_users())
-            .revocations(Arc::new(revocations.clone()))
+            .revocations(Arc::clone(&revocations))
             .remember(settings.token_cache_bytes())
             .clock(Arc::clone(&clock));
         let authentication = match server.client_secret() {
@@ -204,28 +209,40 @@ fn own_transport(_: &Settings) -> Result<Arc<dyn Transport>, SettingsError> {
     Err(SettingsError::unusable("KEYCLOAK_URL", what, "give a transport, or build with the feature reqwest"))
 }
 
-fn keys(
+/// The realm's key from the settings, if it is there.
+fn pinned(settings: &Settings) -> Result<Option<Arc<dyn KeySource>>, SettingsError> {
+    let Some(text) = settings.public_key() else { return Ok(None) };
+    // A value of `.env` or of a shell often has its line ends written out.
+    let pinned = PinnedKeys::from_pem(&text.replace("\\n", "\n")).map_err(|error| {
+        let remedy = "give the realm's public key, from `public_key` of the realm's page at \
+                      {KEYCLOAK_URL}/realms/{KEYCLOAK_REALM}";
+        SettingsError::unusable("KEYCLOAK_PUBLIC_KEY", error.to_string(), remedy)
+    })?;
+    Ok(Some(Arc::new(pinned)))
+}
+
+/// What the realm is asked for again and again: its keys, and its not-before.
+fn remote(
     settings: &Settings,
     transport: &Arc<dyn Transport>,
-) -> Result<(Keys, Arc<dyn KeySource>), SettingsError> {
-    if let Some(text) = settings.public_key() {
-        // A value of `.env` or of a shell often has its line ends written out.
-        let pinned = PinnedKeys::from_pem(&text.replace("\\n", "\n")).map_err(|error| {
-            let remedy = "give the realm's public key, from `public_key` of the realm's page at \
-                          {KEYCLOAK_URL}/realms/{KEYCLOAK_REALM}";
-            SettingsError::unusable("KEYCLOAK_PUBLIC_KEY", error.to_string(), remedy)
-        })?;
-        return Ok((Keys::Given, Arc::new(pinned)));
-    }
+    revocations: Arc<dyn Revocations>,
+) -> Result<(RemoteKeys, RealmRevocations), SettingsError> {
     let options = RemoteKeysOptions {
         ttl: settings.jwks_ttl(),
         max_stale: settings.jwks_max_stale(),
         cooldown: settings.jwks_cooldown(),
         timeout: settings.http_timeout(),
     };
-    let certs = uri(&settings.keycloak()?.endpoints().certs())?;
-    let remote = RemoteKeys::new(Arc::clone(transport), certs, options);
-    Ok((Keys::Remote(remote.clone()), Arc::new(remote)))
+    let server = settings.keycloak()?;
+    let keys = RemoteKeys::new(Arc::clone(transport), uri(&server.endpoints().certs())?, options);
+    let not_before = RealmRevocations::new(
+        revocations,
+        Arc::clone(transport),
+        uri(server.endpoints().realm_info())?,
+        server.issuer().to_owned(),
+        settings.http_timeout(),
+    );
+    Ok((keys, not_before))
 }
 
 fn audit(settings: &Settings) -> Result<Arc<dyn AuditSink>, SettingsError> {
