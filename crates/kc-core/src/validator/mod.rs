@@ -19,7 +19,7 @@ use async_trait::async_trait;
 
 pub use self::checks::Policy;
 pub use self::introspection::{IntrospectionValidator, IntrospectionValidatorBuilder};
-pub use self::jwt::{JwtValidator, JwtValidatorBuilder};
+pub use self::jwt::{DangerousJwt, JwtValidator, JwtValidatorBuilder};
 pub use self::userinfo::{
     DangerousUserinfo, UserinfoEndpoint, UserinfoError, UserinfoSignature, UserinfoValidator,
 };
