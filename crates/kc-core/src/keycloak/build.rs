@@ -21,7 +21,7 @@ use crate::service_token::{ServiceTokenOptions, ServiceTokens};
 use crate::settings::{AuditLog, Settings, SettingsError};
 use crate::transport::Transport;
 #[cfg(feature = "reqwest")]
-use crate::transport::{ReqwestTransport, TransportOptions};
+use crate::transport::{CircuitBreaker, ReqwestTransport, TransportOptions};
 use crate::users::{MemoryUsers, UserDirectory};
 use crate::validator::JwtValidator;
 use crate::wire::{ExemptPaths, cors::CorsPolicy};
@@ -224,7 +224,7 @@ fn own_transport(settings: &Settings) -> Result<Arc<dyn Transport>, SettingsErro
         let remedy = "give PEM certificates, or leave it unset to trust the system's";
         SettingsError::unusable("KEYCLOAK_CA_FILE", error.to_string(), remedy)
     })?;
-    Ok(Arc::new(transport))
+    Ok(Arc::new(CircuitBreaker::new(Arc::new(transport))))
 }
 
 #[cfg(not(feature = "reqwest"))]
