@@ -88,22 +88,23 @@ pub(crate) fn held<'a>(realm: &Realm, held: impl IntoIterator<Item = (&'a i64, &
         .unwrap_or(NONE)
 }
 
-/// What `acr` says of a level: the strongest of the names asked for that it meets, else the realm's name for it.
+/// What `acr` says of a level: the strongest of the names asked for that it meets, of the first list that has one; else
+/// the realm's name for it.
 ///
 /// `level` is absent where the realm's login has no levels; then a fresh login counts as 1 and a session that went on as 0.
-pub(crate) fn acr(realm: &Realm, level: Option<i64>, fresh: bool, wanted: &[String]) -> String {
+pub(crate) fn acr(realm: &Realm, level: Option<i64>, fresh: bool, asked: [&[String]; 2]) -> String {
     let level = level.unwrap_or(i64::from(fresh));
-    let mut best: Option<(i64, &String)> = None;
-    for name in wanted {
-        let Some(number) = number(realm, name).filter(|number| (0..=level).contains(number)) else {
-            continue;
-        };
-        if best.is_none_or(|(best, _)| number > best) {
-            best = Some((number, name));
+    for names in asked {
+        let mut best: Option<(i64, &String)> = None;
+        for name in names {
+            let number = number(realm, name).filter(|number| (0..=level).contains(number));
+            if let Some(number) = number.filter(|number| best.is_none_or(|(best, _)| *number > best)) {
+                best = Some((number, name));
+            }
         }
-    }
-    if let Some((_, name)) = best {
-        return name.clone();
+        if let Some((_, name)) = best {
+            return name.clone();
+        }
     }
     let named = realm.acr_levels.iter().rfind(|(_, known)| *known <= level);
     named.map_or_else(|| level.to_string(), |(name, _)| name.clone())
@@ -129,7 +130,7 @@ mod tests {
     }
 
     fn said(level: i64, names: &[&str]) -> String {
-        acr(&realm(), Some(level), true, &wanted(names, false).names)
+        acr(&realm(), Some(level), true, [&[], &wanted(names, false).names])
     }
 
     #[test]

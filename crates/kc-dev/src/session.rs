@@ -26,7 +26,14 @@ pub(crate) struct ClientSession {
     /// `acr` of the client's last login in a browser.
     pub(crate) acr: Option<String>,
     /// The levels of authentication that the client asked for by name, kept until it asks for others.
-    pub(crate) wanted: Vec<String>,
+    pub(crate) asked: Asked,
+}
+
+/// Names of levels of authentication.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Asked {
+    pub(crate) essential: Vec<String>,
+    pub(crate) voluntary: Vec<String>,
 }
 
 /// A session that has just ended, for those who are to hear of it.
@@ -264,9 +271,9 @@ impl Session {
     }
 
     /// Notes what a client's login came to.
-    pub(crate) fn note(&mut self, client: &str, acr: String, wanted: Vec<String>) {
+    pub(crate) fn note(&mut self, client: &str, acr: String, asked: Asked) {
         let part = self.clients.entry(client.to_owned()).or_default();
-        (part.acr, part.wanted) = (Some(acr), wanted);
+        (part.acr, part.asked) = (Some(acr), asked);
     }
 
     fn ended(self, sid: &str) -> Ended {

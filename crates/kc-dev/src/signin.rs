@@ -206,10 +206,16 @@ fn conclude(
     let now = state.now();
     let client_id = &request.to.client_id;
     if let Some(session) = memory.join(sid, client_id, now) {
-        let before = session.client(client_id).map(|part| part.wanted.clone()).unwrap_or_default();
         // Keycloak keeps what was asked for until something else is.
-        let wanted = if request.wanted.names.is_empty() { before } else { request.wanted.names.clone() };
-        session.note(client_id, level::acr(&state.realm, reached, fresh, &wanted), wanted);
+        let mut asked = session.client(client_id).map(|part| part.asked.clone()).unwrap_or_default();
+        let names = request.wanted.names.clone();
+        match (names.is_empty(), request.wanted.essential) {
+            (true, _) => {}
+            (false, true) => asked.essential = names,
+            (false, false) => asked.voluntary = names,
+        }
+        let acr = level::acr(&state.realm, reached, fresh, [&asked.essential, &asked.voluntary]);
+        session.note(client_id, acr, asked);
     }
     if let Some(pushed) = &request.pushed {
         memory.logins.use_pushed(pushed);

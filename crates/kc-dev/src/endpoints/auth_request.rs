@@ -213,6 +213,7 @@ fn challenge(client: &Client, params: &Form) -> Result<Option<Challenge>, &'stat
         (Some(enforced), Some(named)) if enforced != named => {
             return Err("Invalid parameter: code challenge method is not matching the configured one");
         }
+        (None, Some(_)) if value.is_none() => return Err("Missing parameter: code_challenge"),
         (_, Some("S256")) => ChallengeMethod::S256,
         (_, Some("plain")) => ChallengeMethod::Plain,
         (_, Some(_)) => return Err("Invalid parameter: code_challenge_method"),

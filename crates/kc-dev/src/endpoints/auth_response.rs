@@ -17,16 +17,12 @@ type Params = Vec<(&'static str, String)>;
 
 /// The answer to a login (RFC 6749, section 4.1.2; RFC 9207).
 pub(super) async fn logged_in(state: &State, to: &ReturnTo, done: &Done) -> Reply {
-    let client = state.realm.clients.get(&to.client_id);
-    let excluded = |attribute| client.is_some_and(|client| client.is_on(attribute));
     let mut params: Params = Vec::new();
     params.extend(to.state.clone().map(|value| ("state", value)));
-    if !excluded("exclude.session.state.from.auth.response") {
+    if !is_on(state, to, "exclude.session.state.from.auth.response") {
         params.push(("session_state", done.sid.clone()));
     }
-    if !excluded("exclude.issuer.from.auth.response") {
-        params.push(("iss", state.issuer.clone()));
-    }
+    params.extend(issuer(state, to));
     params.extend(done.code.clone().map(|code| ("code", code)));
     send(state, to, params).await
 }
@@ -36,8 +32,17 @@ pub(super) async fn refused(state: &State, to: &ReturnTo, error: &str, descripti
     let mut params: Params = vec![("error", error.to_owned())];
     params.extend(description.map(|text| ("error_description", text.to_owned())));
     params.extend(to.state.clone().map(|value| ("state", value)));
-    params.push(("iss", state.issuer.clone()));
+    params.extend(issuer(state, to));
     send(state, to, params).await
+}
+
+/// Who answers (RFC 9207), unless the client can't bear to hear it.
+fn issuer(state: &State, to: &ReturnTo) -> Option<(&'static str, String)> {
+    (!is_on(state, to, "exclude.issuer.from.auth.response")).then(|| ("iss", state.issuer.clone()))
+}
+
+fn is_on(state: &State, to: &ReturnTo, attribute: &str) -> bool {
+    state.realm.clients.get(&to.client_id).is_some_and(|client| client.is_on(attribute))
 }
 
 async fn send(state: &State, to: &ReturnTo, mut params: Params) -> Reply {
@@ -48,7 +53,7 @@ async fn send(state: &State, to: &ReturnTo, mut params: Params) -> Reply {
     let reply = match to.mode.way {
         Way::FormPost => form_post(&to.redirect_uri, &params),
         Way::Fragment => redirect(&format!("{}#{}", without_fragment(&to.redirect_uri), encoded(&params))),
-        Way::Query => redirect(&with_query(without_fragment(&to.redirect_uri), &encoded(&params))),
+        Way::Query => redirect(&with_query(&to.redirect_uri, &encoded(&params))),
     };
     cached(reply, NEVER_KEPT)
 }

@@ -109,7 +109,12 @@ async fn done(state: &State, sid: Option<&str>, to: Option<&str>) -> Reply {
     backchannel::announce(state, ended.as_slice()).await;
     let mut reply = match to {
         Some(to) => redirect(to),
-        None => page(state, StatusCode::OK, "You are logged out", ""),
+        None => page(
+            state,
+            StatusCode::OK,
+            "You are logged out",
+            "<p class=\"instruction\">You are logged out</p>",
+        ),
     };
     clear_identity_cookie(state, &mut reply);
     cached(reply, "no-cache")
@@ -128,7 +133,7 @@ fn confirmation(state: &State, request: &Request, redirect: Option<String>) -> R
     state.memory().logins.put_logout(&tab, pending, now);
     let path = format!("/realms/{}/protocol/openid-connect/logout/logout-confirm", state.realm.name);
     let body = format!(
-        "<p>Do you want to log out?</p>\n<form method=\"post\" action=\"{}?tab_id={tab}\">\n\
+        "<p class=\"instruction\">Do you want to log out?</p>\n<form method=\"post\" action=\"{}?tab_id={tab}\">\n\
          <input type=\"hidden\" name=\"session_code\" value=\"{code}\">\n\
          <button type=\"submit\" name=\"confirmLogout\" value=\"Logout\">Logout</button>\n</form>",
         escaped(&path)

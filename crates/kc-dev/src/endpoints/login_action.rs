@@ -48,7 +48,7 @@ pub(super) async fn serve(state: &State, request: &Request) -> Reply {
         Err(denied) => {
             let message = match denied {
                 Denied::Disabled => "Account is disabled, contact your administrator.",
-                Denied::WrongPassword if attempt.user_id.is_some() => "Invalid password.",
+                Denied::WrongPassword if !attempt.reached.is_empty() => "Invalid password.",
                 Denied::WrongPassword => "Invalid username or password.",
             };
             let attempt = signin::renew(state, tab, attempt);

@@ -20,11 +20,7 @@ pub(super) fn form(state: &State, tab: &str, attempt: &Attempt, name: &str, erro
         Some(user) => format!(
             "<p>Logged in as <strong>{}</strong>. {}</p>\n",
             escaped(&user.username),
-            if attempt.again {
-                "Please re-authenticate to continue."
-            } else {
-                "Please give the password again."
-            }
+            if error.is_none() && attempt.again { "Please re-authenticate to continue" } else { "" }
         ),
         None => format!(
             "<label for=\"username\">Username or email</label>\n<input id=\"username\" name=\"username\" type=\"text\" \

@@ -456,6 +456,11 @@ async fn levels_of_authentication() {
                 seen.add(format!("{parameter} {value}, then nothing, then 1"), json!(steps));
             }
             let mut browser = Browser::new(&server);
+            let page = browser.authorize(&[("acr_values", Some("gold"))]).await;
+            let second = browser.send_form(&page, &[("username", "alice"), ("password", "alice")]).await;
+            seen.add("the second step", server.shown(&second));
+            let wrong = browser.send_form(&second, &[("password", "wrong")]).await;
+            seen.add("wrong at the second step", server.shown(&wrong));
             let login = browser.login("alice", &[("acr_values", Some("gold"))]).await;
             let token = exchange(&server, &login, &[]).await.text("access_token");
             browser.authorize(&[("acr_values", Some("silver"))]).await;
