@@ -12,6 +12,8 @@
 
 #[path = "agrees_with_keycloak/browser.rs"]
 mod browser;
+#[path = "agrees_with_keycloak/codes.rs"]
+mod codes;
 #[path = "agrees_with_keycloak/documents.rs"]
 mod documents;
 #[path = "agrees_with_keycloak/endings.rs"]
@@ -24,6 +26,8 @@ mod logins;
 mod observed;
 #[path = "agrees_with_keycloak/origins.rs"]
 mod origins;
+#[path = "agrees_with_keycloak/settings.rs"]
+mod settings;
 
 use std::future::Future;
 

@@ -14,12 +14,9 @@ use crate::state::State;
 
 pub(super) fn post(state: &State, request: &Request) -> Reply {
     let form = request.form();
-    let client = match authenticate(state, request, &form) {
-        Ok(client) => client,
-        Err(_) => {
-            let why = "Authentication failed.";
-            return cors::for_anybody(oauth_error(StatusCode::UNAUTHORIZED, "invalid_request", why));
-        }
+    let Ok(client) = authenticate(state, request, &form) else {
+        let why = "Authentication failed.";
+        return cors::for_anybody(oauth_error(StatusCode::UNAUTHORIZED, "invalid_request", why));
     };
     let bad =
         |error: &str, why: &str| cors::for_client(oauth_error(StatusCode::BAD_REQUEST, error, why), client);

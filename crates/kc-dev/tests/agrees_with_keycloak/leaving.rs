@@ -8,7 +8,7 @@ use tokio::net::TcpListener;
 use tokio::sync::Mutex;
 
 use crate::browser::Browser;
-use crate::logins::exchange;
+use crate::codes::exchange;
 use crate::observed::{Answer, Observed, PROTOCOL, Server};
 use crate::{compare, compare_with, decoded};
 
