@@ -2,6 +2,7 @@
 
 mod cargo_run;
 mod conformance;
+mod token;
 
 use std::process::ExitCode;
 
@@ -12,6 +13,7 @@ Usage: kc COMMAND
 
 Commands:
   conformance   Runs the conformance suite against a service, in whatever language it is
+  token         Looks at tokens: verify
 
 Options:
   -h, --help      This text; kc COMMAND --help tells more
@@ -23,6 +25,7 @@ fn main() -> ExitCode {
     let first = arguments.next();
     match first.as_ref().and_then(|first| first.to_str()) {
         Some("conformance") => conformance::main(arguments),
+        Some("token") => token::main(arguments),
         Some("-h" | "--help" | "help") => {
             print!("{HELP}");
             ExitCode::SUCCESS
