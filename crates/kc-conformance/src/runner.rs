@@ -320,7 +320,7 @@ impl Run {
             let kit = Kit::new(&self.world, case.setup == Setup::OwnRealm).await?;
             let result = timed(case, &kit).await;
             kit.stop().await;
-            result.and(kit.issuer.close().await)
+            result
         };
         let result = result.await;
         self.tell(case, self.judged(&case.info.id, result), since.elapsed())

@@ -14,6 +14,10 @@ use crate::reply::Reply;
 
 /// Importing a realm may take a busy server that long.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// Every realm has a role in the realm `master`. Where two change at once, also for another suite, Keycloak answers 500
+/// and has done nothing.
+const RETRIES: [Duration; 4] =
+    [Duration::from_millis(200), Duration::from_millis(500), Duration::from_secs(1), Duration::from_secs(2)];
 /// Keycloak's administrators get tokens of a minute.
 const TOKEN_AGE: Duration = Duration::from_secs(40);
 
@@ -85,7 +89,8 @@ impl Admin {
     }
 
     pub(super) async fn create_realm(&self, realm: &Value) -> Result<(), Failure> {
-        self.change("POST", "/realms", Some(realm), &[201]).await
+        // Nobody else has the name: where it is taken, an attempt before was better than its answer.
+        self.change("POST", "/realms", Some(realm), &[201, 409]).await
     }
 
     /// Deletes a realm; one that isn't there is as good.
@@ -139,7 +144,14 @@ impl Admin {
         body: Option<&Value>,
         good: &[u16],
     ) -> Result<(), Failure> {
-        let reply = self.administer(method, path, body).await?;
+        let mut reply = self.administer(method, path, body).await?;
+        for pause in RETRIES {
+            if reply.status < 500 {
+                break;
+            }
+            tokio::time::sleep(pause).await;
+            reply = self.administer(method, path, body).await?;
+        }
         if good.contains(&reply.status) { Ok(()) } else { Err(unexpected(&reply)) }
     }
 

@@ -329,14 +329,6 @@ impl Authority {
             Some(real) => real.front.close().await,
         }
     }
-
-    /// Leaves nothing behind.
-    pub(crate) async fn close(&self) -> Result<(), Failure> {
-        match &self.real {
-            Some(real) if real.own => real.server.unmake(&real.realm).await,
-            _ => Ok(()),
-        }
-    }
 }
 
 /// Id and secret of a client of the demo realm.

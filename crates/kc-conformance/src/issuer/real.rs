@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 use kc_dev::{Alg, DevIssuer};
 use serde_json::Value;
-use tokio::sync::RwLock;
+use tokio::sync::Mutex;
 
 use super::admin::Admin;
 use super::front::Front;
@@ -25,8 +25,8 @@ pub(crate) struct Real {
     twin: DevIssuer,
     /// Realms that are, or may be, on the server.
     made: RefCell<BTreeSet<String>>,
-    /// Read while a realm is made, written when all of them go.
-    making: RwLock<()>,
+    /// Held while a realm is made or deleted: Keycloak does one at a time.
+    making: Mutex<()>,
     /// Nothing is made any more.
     closed: Cell<bool>,
 }
@@ -58,7 +58,7 @@ impl Real {
             realm,
             twin,
             made: RefCell::default(),
-            making: RwLock::default(),
+            making: Mutex::default(),
             closed: Cell::new(false),
         }))
     }
@@ -102,7 +102,7 @@ impl Real {
         let (real, realm) = (Rc::clone(self), realm.to_owned());
         // A task of its own: the server finishes what it has begun, so a case that is interrupted must too.
         let making = tokio::task::spawn_local(async move {
-            let _making = real.making.read().await;
+            let _making = real.making.lock().await;
             if real.closed.get() {
                 return Err(Failure::new("the run is over"));
             }
@@ -112,22 +112,19 @@ impl Real {
         making.await.unwrap_or_else(|error| Err(Failure::new(format!("the realm isn't made: {error}"))))
     }
 
-    /// Deletes one realm.
-    pub(super) async fn unmake(&self, realm: &str) -> Result<(), Failure> {
-        self.admin.delete_realm(realm).await?;
-        self.made.borrow_mut().remove(realm);
-        Ok(())
-    }
-
-    /// Deletes every realm that was made.
+    /// Deletes every realm that was made. Not before all cases are done: a realm that goes holds the others up.
     pub(super) async fn close(&self) -> Result<(), Failure> {
-        let _making = self.making.write().await;
+        let _making = self.making.lock().await;
         self.closed.set(true);
         let left: Vec<String> = self.made.borrow().iter().cloned().collect();
+        let mut result = Ok(());
         for realm in left {
-            self.unmake(&realm).await?;
+            match self.admin.delete_realm(&realm).await {
+                Ok(()) => drop(self.made.borrow_mut().remove(&realm)),
+                Err(failure) => result = result.and(Err(failure)),
+            }
         }
-        Ok(())
+        result
     }
 }
 
