@@ -11,19 +11,19 @@ use crate::authenticator::{Authenticator, BearerAuthenticator};
 use crate::client::ClientAuthentication;
 use crate::clock::{Clock, SystemClock};
 use crate::guard::Guard;
-use crate::introspection::HttpIntrospector;
+use crate::introspection::{CachedIntrospector, HttpIntrospector, Introspector};
 use crate::issuers::{IssuerList, IssuerRegistry, IssuerRoles, IssuersValidator, TrustedIssuer};
 use crate::keys::{KeySource, PinnedKeys, RemoteKeys, RemoteKeysOptions};
 use crate::revocations::{MemoryRevocations, RealmRevocations, Revocations};
 use crate::roles::{KeycloakRoles, RoleExtractor};
 use crate::rules::AcrLevels;
 use crate::service_token::{ServiceTokenOptions, ServiceTokens};
-use crate::settings::{AuditLog, Settings, SettingsError};
+use crate::settings::{AuditLog, OpaqueTokens, Settings, SettingsError};
 use crate::transport::Transport;
 #[cfg(feature = "reqwest")]
 use crate::transport::{CircuitBreaker, ReqwestTransport, TransportOptions};
 use crate::users::{MemoryUsers, UserDirectory};
-use crate::validator::JwtValidator;
+use crate::validator::{IntrospectionValidator, JwtValidator, MixedValidator, TokenValidator};
 use crate::wire::{ExemptPaths, cors::CorsPolicy};
 
 /// What is put in the place of a default. Made by [`Keycloak::builder`].
@@ -245,6 +245,9 @@ fn pinned(settings: &Settings) -> Result<Option<Arc<dyn KeySource>>, SettingsErr
     Ok(Some(Arc::new(pinned)))
 }
 
+/// Bytes that the remembered answers about opaque tokens may take, for each realm.
+const REMEMBERED_ANSWERS: u64 = 8 << 20;
+
 /// A realm, and what it is made with.
 struct Realm<'a> {
     settings: &'a Settings,
@@ -289,8 +292,26 @@ impl Realm<'_> {
             authentication(self.settings)?,
             Arc::clone(self.clock),
         );
-        let trusted = TrustedIssuer::new(server.realm(), Arc::new(validator), roles);
-        Ok(trusted.introspector(Arc::new(introspector)))
+        let introspector: Arc<dyn Introspector> = Arc::new(introspector);
+        let validator: Arc<dyn TokenValidator> = match self.settings.opaque_tokens() {
+            OpaqueTokens::Refuse => Arc::new(validator),
+            OpaqueTokens::Introspect => {
+                let (live, clock) = (Arc::clone(&introspector), Arc::clone(self.clock));
+                let cached = CachedIntrospector::new(
+                    live,
+                    self.settings.introspection_ttl(),
+                    REMEMBERED_ANSWERS,
+                    clock,
+                );
+                let (issuer, audiences) = (server.issuer(), server.audiences());
+                let introspected = IntrospectionValidator::builder(issuer, audiences, Arc::new(cached))
+                    .leeway(self.settings.leeway())
+                    .clock(Arc::clone(self.clock))
+                    .build();
+                Arc::new(MixedValidator::new(Arc::new(validator), Arc::new(introspected)))
+            }
+        };
+        Ok(TrustedIssuer::new(server.realm(), validator, roles).introspector(introspector))
     }
 }
 
