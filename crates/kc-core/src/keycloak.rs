@@ -21,7 +21,7 @@ use crate::openapi::{Completion, OpenApiError};
 use crate::roles::KeycloakRoles;
 use crate::rules::AcrLevels;
 use crate::service_token::{ServiceToken, ServiceTokenOptions, ServiceTokens};
-use crate::settings::{AuditLog, KeycloakServer, Settings, SettingsError};
+use crate::settings::{AuditLog, Endpoints, KeycloakServer, Settings, SettingsError};
 use crate::signature::Algorithm;
 use crate::transport::Transport;
 #[cfg(feature = "reqwest")]
@@ -186,6 +186,12 @@ impl Keycloak {
     #[must_use]
     pub fn cors(&self) -> &CorsPolicy {
         &self.cors
+    }
+
+    /// Where the realm's endpoints are.
+    #[must_use]
+    pub fn endpoints(&self) -> &Endpoints {
+        self.server.endpoints()
     }
 
     /// What clients may know of this service (RFC 9728).
