@@ -83,7 +83,8 @@ pub struct AdminUsers<'a> {
     users: Vec<UserEntry<'a>>,
 }
 
-/// A local user, for the description of the API: `UserEntry` is what is sent.
+/// A local user.
+// For the description of the API: what is sent is a `UserEntry`.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct LocalUser {
     sub: String,
