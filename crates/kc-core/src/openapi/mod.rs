@@ -37,7 +37,7 @@ mod refusals;
 
 use std::collections::BTreeMap;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 pub use self::error::{Mismatch, OpenApiError};
 use self::refusals::{PROBLEM, Refusal, object, problem};
