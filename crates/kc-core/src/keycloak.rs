@@ -17,7 +17,7 @@ use crate::keys::{KeyHealth, RemoteKeys};
 use crate::openapi::{Completion, OpenApiError};
 use crate::revocations::{RealmRevocations, Revocations};
 use crate::service_token::{ServiceToken, ServiceTokens};
-use crate::settings::{Endpoints, KeycloakServer};
+use crate::settings::KeycloakServer;
 #[cfg(feature = "reqwest")]
 use crate::settings::{Settings, SettingsError};
 use crate::signature::Algorithm;
@@ -32,26 +32,46 @@ use crate::wire::cors::CorsPolicy;
 #[derive(Clone)]
 pub struct Keycloak {
     guard: Guard,
-    keys: Keys,
+    remotes: Vec<Remote>,
     users: Arc<dyn UserDirectory>,
     revocations: Arc<dyn Revocations>,
     service_tokens: ServiceTokens,
     cors: CorsPolicy,
     metadata: ResourceMetadata,
     completion: Completion,
+}
+
+/// A realm whose keys and not-before are asked for. One with a pinned key, or with a key source of the user's own, is asked
+/// for nothing.
+#[derive(Clone)]
+struct Remote {
+    keys: RemoteKeys,
+    not_before: RealmRevocations,
     server: KeycloakServer,
     transport: Arc<dyn Transport>,
 }
 
-#[derive(Clone)]
-enum Keys {
-    /// Given by hand: a pinned key, or a source of the user's own, whose health is its own business. The realm is asked
-    /// for nothing.
-    Given,
-    Remote {
-        keys: RemoteKeys,
-        not_before: RealmRevocations,
-    },
+impl Remote {
+    async fn prefetch(&self) {
+        tokio::join!(self.prefetch_keys(), self.not_before.ask());
+    }
+
+    async fn prefetch_keys(&self) {
+        if let Err(error) = self.keys.prefetch().await {
+            tracing::warn!(target: "kc", "{error}. The service runs; it will ask again when a token comes");
+            return;
+        }
+        match discovery::cross_check(&*self.transport, self.server.endpoints(), self.server.issuer()).await {
+            Ok(discovery) => {
+                for difference in discovery.differences() {
+                    tracing::warn!(target: "kc", "{difference}");
+                }
+            }
+            Err(error) => {
+                tracing::warn!(target: "kc", "the settings could not be compared with the server: {error}")
+            }
+        }
+    }
 }
 
 /// Protected resource metadata (RFC 9728 §2). Members in this order.
@@ -89,12 +109,6 @@ impl Keycloak {
         &self.cors
     }
 
-    /// Where the realm's endpoints are.
-    #[must_use]
-    pub fn endpoints(&self) -> &Endpoints {
-        self.server.endpoints()
-    }
-
     /// What clients may know of this service (RFC 9728).
     #[must_use]
     pub fn resource_metadata(&self) -> &ResourceMetadata {
@@ -102,7 +116,7 @@ impl Keycloak {
     }
 
     /// Completes an OpenAPI document with what the routes of the table ask of their callers: see
-    /// [`Completion::complete`]. Browsers log in at the public URL of Keycloak.
+    /// [`Completion::complete`]. Browsers log in at the public URL of the settings' realm.
     ///
     /// # Errors
     /// [`OpenApiError`] names each difference between document and routes.
@@ -121,38 +135,22 @@ impl Keycloak {
         &Algorithm::ALL
     }
 
-    /// How good the realm's keys are. A pinned key is always fresh, and so is what a key source of your own gives.
+    /// How good the realm's keys are; of several realms, the worst of them. A pinned key is always fresh, and so is what a
+    /// key source of your own gives.
     #[must_use]
     pub fn key_health(&self) -> KeyHealth {
-        match &self.keys {
-            Keys::Given => KeyHealth::Fresh,
-            Keys::Remote { keys, .. } => keys.health(),
-        }
+        self.remotes.iter().map(|remote| remote.keys.health()).max().unwrap_or(KeyHealth::Fresh)
     }
 
     /// Fetches the keys now, so that the first request need not wait, and compares what the server says of itself with
     /// what the settings say; and asks for the realm's not-before. Whatever is wrong is a warning in the log; requests
     /// will ask again. With a pinned key nothing is asked.
     pub async fn prefetch(&self) {
-        let Keys::Remote { keys, not_before } = &self.keys else { return };
-        tokio::join!(self.prefetch_keys(keys), not_before.ask());
-    }
-
-    async fn prefetch_keys(&self, keys: &RemoteKeys) {
-        if let Err(error) = keys.prefetch().await {
-            tracing::warn!(target: "kc", "{error}. The service runs; it will ask again when a token comes");
-            return;
-        }
-        let server = &self.server;
-        match discovery::cross_check(&*self.transport, server.endpoints(), server.issuer()).await {
-            Ok(discovery) => {
-                for difference in discovery.differences() {
-                    tracing::warn!(target: "kc", "{difference}");
-                }
-            }
-            Err(error) => {
-                tracing::warn!(target: "kc", "the settings could not be compared with the server: {error}")
-            }
+        let realms = self.remotes.iter().cloned().map(|realm| async move { realm.prefetch().await });
+        let realms: Vec<_> = realms.map(tokio::spawn).collect();
+        for realm in realms {
+            // A task that panics has said so.
+            let _ = realm.await;
         }
     }
 

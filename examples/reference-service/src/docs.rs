@@ -118,7 +118,7 @@ impl Docs {
         }
         let document = kc.openapi(document, table).map_err(DocsError::Routes)?;
         let document = serde_json::to_vec(&document).map_err(DocsError::Json)?.into();
-        let keycloak = origin(&kc.endpoints().public_token());
+        let keycloak = origin(kc.openapi_completion().token_url());
         let inner = Inner { document, initializer: initializer(client_id).into(), policy: policy(&keycloak) };
         Ok(Self { inner: Arc::new(inner) })
     }

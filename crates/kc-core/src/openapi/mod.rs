@@ -84,6 +84,12 @@ impl Completion {
         self
     }
 
+    /// Where a browser asks for a token: the one host beside the service that a page with the document talks to.
+    #[must_use]
+    pub fn token_url(&self) -> &str {
+        &self.token_url
+    }
+
     /// Completes a document. Its paths are the patterns of the routes; what a parameter is called, and whether it takes
     /// the rest of the path, makes no difference.
     ///

@@ -100,7 +100,6 @@ impl JwtValidatorBuilder {
     }
 
     /// The way to a validator that lacks a check.
-    #[must_use]
     pub fn dangerous(self) -> DangerousJwt {
         DangerousJwt { builder: self }
     }
