@@ -8,6 +8,7 @@
 //! | check a token | [`validator::JwtValidator`] |
 //! | trust several realms at once | [`issuers`] |
 //! | write an adapter for a framework | [`Gate`], [`Caller`], [`routes`], [`wire::RequestView`] |
+//! | describe the service by OpenAPI | [`openapi`] |
 //! | read why somebody was refused | [`wire::Problem::codes`] and `docs/errors.md`, a section for each |
 //! | bring keys, roles, users or HTTP of your own | the traits of [`keys`], [`roles`], [`users`], [`transport`] |
 //!
@@ -51,6 +52,7 @@ pub mod issuers;
 mod json;
 mod keycloak;
 pub mod keys;
+pub mod openapi;
 mod pattern;
 mod principal;
 pub mod revocations;

@@ -14,6 +14,7 @@ use crate::guard::Guard;
 use crate::introspection::{CachedIntrospector, HttpIntrospector, Introspector};
 use crate::issuers::{IssuerList, IssuerRegistry, IssuerRoles, IssuersValidator, TrustedIssuer};
 use crate::keys::{KeySource, PinnedKeys, RemoteKeys, RemoteKeysOptions};
+use crate::openapi::Completion;
 use crate::revocations::{MemoryRevocations, RealmRevocations, Revocations};
 use crate::roles::{KeycloakRoles, RoleExtractor};
 use crate::rules::AcrLevels;
@@ -189,6 +190,8 @@ impl KeycloakBuilder {
         let exempt = ExemptPaths::new(settings.exempt_paths()).map_err(|error| {
             SettingsError::unusable("KEYCLOAK_EXEMPT_PATHS", error.to_string(), "correct the path")
         })?;
+        let completion =
+            Completion::new(endpoints.authorization(), endpoints.public_token()).exempt(exempt.clone());
         let audit = match self.audit {
             Some(audit) => audit,
             None => audit(settings)?,
@@ -209,7 +212,7 @@ impl KeycloakBuilder {
         };
         let cors = CorsPolicy::new(settings.cors_allowed_origins());
         let guard = guard.build();
-        Ok(Keycloak { guard, remotes, users, revocations, service_tokens, cors, metadata })
+        Ok(Keycloak { guard, remotes, users, revocations, service_tokens, cors, metadata, completion })
     }
 }
 
