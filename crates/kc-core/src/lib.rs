@@ -69,7 +69,6 @@ pub use authenticator::{Authenticator, BearerAuthenticator};
 pub use error::AuthError;
 pub use guard::{Admission, Admitted, Caller, Gate, Guard, GuardBuilder, Refused, Rejected};
 pub use keycloak::{Keycloak, ResourceMetadata};
-pub use pattern::Segment;
 pub use principal::Principal;
 
 /// The README's example, compiled as this crate's.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::access::{Access, RouteError, RouteTable};
 use crate::guard::{Gate, Guard};
+pub use crate::pattern::{in_braces, respelled};
 
 /// Routes, each with what it asks of its callers. `H` is what the adapter's framework calls.
 ///

@@ -4,7 +4,7 @@ use std::fmt;
 use std::ops::Deref;
 
 use kc_core::rules::{Requirement, Rule, authenticated};
-use poem::{Request, RequestBody};
+use poem::{FromRequest, Request, RequestBody};
 use poem_openapi::registry::{MetaSecurityScheme, Registry};
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 
@@ -113,9 +113,9 @@ impl<'a, R: Requirement> ApiExtractor<'a> for KcBearer<R> {
 
     async fn from_request(
         request: &'a Request,
-        _: &mut RequestBody,
+        body: &mut RequestBody,
         _: ExtractParamOptions<()>,
     ) -> poem::Result<Self> {
-        Ok(Self { caller: Allowed::of(request).await? })
+        Ok(Self { caller: <Allowed<R> as FromRequest>::from_request(request, body).await? })
     }
 }

@@ -1,7 +1,7 @@
 //! The routes, and a handler for each: poem's part of the service.
 
 use kc_core::{AuthError, Keycloak, RouteError};
-use kc_poem::{CorsMiddleware, Principal, Rejection, Routes, delete, get};
+use kc_poem::{Principal, Rejection, Routes, cors, delete, get, post, router};
 use poem::http::StatusCode;
 use poem::web::{Data, Json};
 use poem::{Endpoint, EndpointExt, IntoResponse, Request, Response, handler};
@@ -9,18 +9,18 @@ use reference_service::{access, answers, parameters};
 
 /// The whole service.
 pub(crate) fn app(kc: Keycloak) -> Result<impl Endpoint + 'static, RouteError> {
-    let cors = CorsMiddleware::new(kc.cors().clone());
+    let cors = cors(kc.cors().clone());
     let routes = Routes::new(kc.guard())
-        .public("/health", get(health))
-        .public("/.well-known/oauth-protected-resource", get(resource_metadata))
-        .route("/me", access::ME, get(me))
-        .route("/items", access::ITEMS, get(items).post(create_item))
-        .route("/items/{id}", access::ITEM, delete(delete_item))
-        .route("/admin/users", access::ADMIN, get(admin_users))
-        .route("/reports", access::REPORTS, get(reports))
-        .route("/cases", access::CASES, get(cases).post(create_case))
-        .route("/service-token", access::ADMIN, get(service_token));
-    Ok(routes.into_router()?.data(kc).with(cors))
+        .public("/health", [get(health)])
+        .public("/.well-known/oauth-protected-resource", [get(resource_metadata)])
+        .route("/me", access::ME, [get(me)])
+        .route("/items", access::ITEMS, [get(items), post(create_item)])
+        .route("/items/{id}", access::ITEM, [delete(delete_item)])
+        .route("/admin/users", access::ADMIN, [get(admin_users)])
+        .route("/reports", access::REPORTS, [get(reports)])
+        .route("/cases", access::CASES, [get(cases), post(create_case)])
+        .route("/service-token", access::ADMIN, [get(service_token)]);
+    Ok(router(routes)?.data(kc).with(cors))
 }
 
 #[handler]
