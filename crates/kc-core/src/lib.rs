@@ -49,6 +49,7 @@ pub mod introspection;
 mod json;
 mod keycloak;
 pub mod keys;
+mod operations;
 mod pattern;
 mod principal;
 pub mod roles;

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use crate::access::RouteError;
 
-/// A table's pattern for a router that writes it in another way: `parameter` spells `{name}`, given how many there are
-/// before it, and `rest` spells `{*name}`, at the end, which is all that is left of a path.
+/// A table's pattern for a router that writes it in another way: `parameter` spells `{name}`, given how many parameters
+/// there are from it to the end, and `rest` spells `{*name}`, at the end, which is all that is left of a path.
 ///
 /// Only what every router can be told is read: a parameter is a whole segment and has no regular expression.
 ///
@@ -16,19 +16,18 @@ pub fn respelled(
     parameter: impl Fn(usize, &str) -> String,
     rest: impl Fn(&str) -> String,
 ) -> Result<String, RouteError> {
-    let unreadable =
-        |reason: &str| RouteError::Unreadable { pattern: pattern.to_owned(), reason: reason.to_owned() };
+    let unreadable = |reason| RouteError::unreadable(pattern, reason);
     let Some(path) = pattern.strip_prefix('/') else {
         return Err(unreadable("begin it with a slash"));
     };
     let mut segments = path.split('/').peekable();
-    let (mut spelled, mut parameters) = (String::with_capacity(pattern.len()), 0);
+    let (mut spelled, mut left) = (String::with_capacity(pattern.len()), pattern.matches("/{").count());
     while let Some(segment) = segments.next() {
         let last = segments.peek().is_none();
         let name = segment.strip_prefix('{').and_then(|segment| segment.strip_suffix('}'));
         let (text, written) = match name.map(|name| (name, name.strip_prefix('*'))) {
             None => (segment, Cow::Borrowed(segment)),
-            Some((name, None)) => (name, Cow::Owned(parameter(parameters, name))),
+            Some((name, None)) => (name, Cow::Owned(parameter(left, name))),
             Some((_, Some(name))) if last => (name, Cow::Owned(rest(name))),
             Some((_, Some(_))) => return Err(unreadable("{*name} has to be its last segment")),
         };
@@ -40,7 +39,7 @@ pub fn respelled(
         if text.is_empty() && !(last && name.is_none()) {
             return Err(unreadable("a segment or the name of a parameter is empty"));
         }
-        parameters += usize::from(name.is_some());
+        left = left.saturating_sub(usize::from(name.is_some()));
         spelled.push('/');
         spelled.push_str(&written);
     }
@@ -101,9 +100,9 @@ mod tests {
     }
 
     #[test]
-    fn parameters_are_counted() {
-        let spelled = respelled("/{a}/x/{b}/{*c}", |n, _| n.to_string(), str::to_owned).unwrap();
-        assert_eq!(spelled, "/0/x/1/c");
+    fn parameters_are_counted_from_the_end() {
+        let spelled = respelled("/{a}/x/{b}/{*c}", |left, _| left.to_string(), str::to_owned).unwrap();
+        assert_eq!(spelled, "/3/x/2/c");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use kc_core::wire::cors::CorsPolicy;
 use poem::middleware::make;
-use poem::{Endpoint, EndpointExt, Middleware, Request, Response};
+use poem::{Endpoint, EndpointExt, Middleware, Request, Response, Result};
 
 use crate::response::response;
 use crate::view::view;
@@ -22,11 +22,7 @@ pub fn cors<E: Endpoint + 'static>(
     })
 }
 
-async fn answer(
-    policy: Arc<CorsPolicy>,
-    inner: Arc<impl Endpoint>,
-    request: Request,
-) -> poem::Result<Response> {
+async fn answer(policy: Arc<CorsPolicy>, inner: Arc<impl Endpoint>, request: Request) -> Result<Response> {
     if let Some(preflight) = policy.preflight(&view(&request)) {
         return Ok(response(preflight));
     }

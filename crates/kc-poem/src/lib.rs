@@ -46,11 +46,11 @@
 //! | demand more in one handler | [`Allowed`] |
 //! | refuse in a handler, in the same form | [`Rejection`] |
 //! | let web pages of other origins call | [`cors`] |
-//! | document and enforce an operation of poem-openapi | `openapi::KcBearer` |
+//! | give the operations of a poem-openapi API their rules | `openapi::routes` |
 //!
 //! # Features
 //!
-//! `openapi`: the security scheme for poem-openapi 5.
+//! `openapi`: routes from an API of poem-openapi 5.
 
 mod cors;
 mod extract;
@@ -65,4 +65,4 @@ pub use cors::cors;
 pub use extract::{Allowed, Principal};
 pub use middleware::require;
 pub use response::Rejection;
-pub use routes::{Endpoint, Routes, delete, get, on, patch, post, put, router};
+pub use routes::{Endpoint, Handler, Routes, delete, get, on, patch, post, put, router};

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use kc_core::routes::in_braces;
-use kc_core::{Access, Gate, Guard};
+use kc_core::{Access, Gate, Guard, Refused};
 use poem::middleware::make;
 use poem::{Endpoint, EndpointExt, IntoResponse, Middleware, PathPattern, Request, Response};
 
-use crate::response::{Rejection, seen};
+use crate::response::Rejection;
 use crate::view::view;
 
 /// A middleware that lets only those through whom `access` (a rule, most often) allows. It works around any endpoint: a
@@ -34,18 +34,15 @@ pub fn require<A: Into<Access>, E: Endpoint + 'static>(
     let gate = Arc::new(Gate::new(guard, access));
     make(move |inner: E| {
         let gate = Arc::clone(&gate);
-        inner.around(move |inner, request| {
-            let gate = Arc::clone(&gate);
-            async move { guarded(&gate, request, &*inner).await }
-        })
+        inner.around(move |inner, request| guarded(Arc::clone(&gate), inner, request))
     })
 }
 
 /// Asks, and calls the inner endpoint or does not.
 pub(crate) async fn guarded(
-    gate: &Gate,
+    gate: Arc<Gate>,
+    inner: Arc<impl Endpoint>,
     mut request: Request,
-    inner: &impl Endpoint,
 ) -> poem::Result<Response> {
     let around = request.data::<PathPattern>().cloned();
     let (outcome, mut audit) = gate.admit(&view(&request)).await;
@@ -56,13 +53,15 @@ pub(crate) async fn guarded(
         }
         Err(rejected) => Err(Rejection::from(rejected).into()),
     };
-    // Around a router the route is known only now.
-    let (status, refused, inside) = seen(&answer);
-    let matched =
-        inside.or(around.as_ref()).filter(|pattern| gate.pattern().is_none() && !pattern.0.is_empty());
-    if let Some(pattern) = matched {
-        audit.matched(&in_braces(&pattern.0));
+    let (status, refused, inside) = match &answer {
+        Ok(response) => (response.status(), response.data::<Refused>().copied(), response.data()),
+        Err(error) => (error.status(), error.downcast_ref().and_then(Rejection::refused), error.data()),
+    };
+    // Around a router the route is known only now; one that is nested at the root has an empty pattern.
+    let matched = inside.or(around.as_ref()).filter(|PathPattern(pattern)| !pattern.is_empty());
+    if let (None, Some(PathPattern(pattern))) = (gate.pattern(), matched) {
+        audit.matched(&in_braces(pattern));
     }
-    audit.finish(status, refused);
+    audit.finish(status.as_u16(), refused.map(|refused| refused.code));
     answer
 }

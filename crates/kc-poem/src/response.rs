@@ -4,9 +4,10 @@ use std::fmt;
 
 use bytes::Bytes;
 use http::StatusCode;
+use http::response::Parts;
 use kc_core::{AuthError, Guard, Refused, Rejected};
 use poem::error::ResponseError;
-use poem::{PathPattern, Response};
+use poem::{Response, ResponseParts};
 
 /// A refusal on its way out: from the guard, an extractor, or a handler of yours.
 ///
@@ -32,6 +33,10 @@ impl Rejection {
     pub fn code(&self) -> &'static str {
         self.0.code()
     }
+
+    pub(crate) fn refused(&self) -> Option<Refused> {
+        self.0.refused()
+    }
 }
 
 impl From<Rejected> for Rejection {
@@ -54,30 +59,12 @@ impl ResponseError for Rejection {
     }
 
     fn as_response(&self) -> Response {
-        let mut response = response(self.0.response().clone());
-        if let Some(refused) = self.0.refused() {
-            response.set_data(refused);
-        }
-        response
+        response(self.0.response().clone())
     }
-}
-
-/// What the audit is told of an answer: its status, why it refuses, if it does, and by which route it was found.
-pub(crate) fn seen(answer: &poem::Result<Response>) -> (u16, Option<&'static str>, Option<&PathPattern>) {
-    let (status, refused, route) = match answer {
-        Ok(response) => (response.status(), response.data::<Refused>().copied(), response.data()),
-        Err(error) => {
-            let rejection = error.downcast_ref::<Rejection>();
-            (error.status(), rejection.and_then(|rejection| rejection.0.refused()), error.data())
-        }
-    };
-    (status.as_u16(), refused.map(|refused| refused.code), route)
 }
 
 /// A response of kc's.
 pub(crate) fn response(from: http::Response<Bytes>) -> Response {
-    let (head, body) = from.into_parts();
-    let mut response = Response::builder().status(head.status).body(body);
-    *response.headers_mut() = head.headers;
-    response
+    let (Parts { status, version, headers, extensions, .. }, body) = from.into_parts();
+    Response::from_parts(ResponseParts { status, version, headers, extensions }, body.into())
 }

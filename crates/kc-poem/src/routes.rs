@@ -1,27 +1,38 @@
 //! Routes, none of them without its rule.
 
+use std::sync::Arc;
+
+use http::Method;
 use http::header::CONTENT_LENGTH;
-use http::{HeaderValue, Method};
 use http_body::Body as _;
 use kc_core::routes::{BoundRoute, respelled};
-use kc_core::{AuthError, RouteError};
+use kc_core::{AuthError, Guard, RouteError};
 use poem::endpoint::BoxEndpoint;
 use poem::error::NotFoundError;
-use poem::{EndpointExt, IntoEndpoint, PathPattern, Request, Response};
+use poem::{Endpoint as _, EndpointExt, IntoEndpoint, PathPattern, Request, Response};
 
 use crate::middleware::guarded;
 use crate::response::Rejection;
 
 /// Routes, each with what it asks of its callers; [`router`] makes an endpoint of them.
-pub type Routes = kc_core::routes::Routes<BoxEndpoint<'static>>;
+pub type Routes = kc_core::routes::Routes<Handler>;
 
 /// A handler and the method that it is for: made by [`get`], [`post`] and their like.
-pub type Endpoint = kc_core::routes::Endpoint<BoxEndpoint<'static>>;
+pub type Endpoint = kc_core::routes::Endpoint<Handler>;
+
+/// What answers, as a route keeps it.
+#[expect(missing_debug_implementations, reason = "poem's endpoints have none")]
+pub struct Handler {
+    pub(crate) endpoint: Arc<BoxEndpoint<'static>>,
+    /// How many parameters at the end of its pattern are `param0`, `param1`, … to it, as poem-openapi calls them.
+    pub(crate) counted: usize,
+}
 
 /// A handler for a method, or with `None` for all methods that have none. What is for GET serves HEAD too, unless HEAD
 /// has a handler of its own.
 pub fn on(method: impl Into<Option<Method>>, handler: impl IntoEndpoint<Endpoint: 'static>) -> Endpoint {
-    Endpoint::new(method.into().as_ref().map(Method::as_str), handler.map_to_response().boxed())
+    let endpoint = Arc::new(handler.map_to_response().boxed());
+    Endpoint::new(method.into().as_ref().map(Method::as_str), Handler { endpoint, counted: 0 })
 }
 
 macro_rules! on {
@@ -46,29 +57,42 @@ pub fn router(routes: Routes) -> Result<impl poem::Endpoint<Output = Response>, 
     let guard = routes.guard().clone();
     let mut router = poem::Route::new();
     for route in routes.into_bound()? {
-        let spelled = respelled(&route.pattern, |_, name| format!(":{name}"), |name| format!("*{name}"))?;
-        let pattern = route.pattern.clone();
-        let added = router.try_at(spelled, Matched(route)).map_err(|error| error.to_string());
-        router = added.map_err(|reason| RouteError::Unreadable { pattern, reason })?;
+        let counted = route.handlers.iter().map(|(_, handler)| handler.counted).max().unwrap_or_default();
+        let mark = |left: usize, name: &str| match counted.checked_sub(left) {
+            Some(n) => format!(":param{n}"),
+            None => format!(":{name}"),
+        };
+        let spelled = respelled(&route.pattern, mark, |name| format!("*{name}"))?;
+        let added = router.try_at(&spelled, Matched(route));
+        router = added.map_err(|error| RouteError::unreadable(spelled, error))?;
     }
-    Ok(router.around(move |router, request| {
-        let guard = guard.clone();
-        async move {
-            let head = request.method() == Method::HEAD;
-            let answer = match poem::Endpoint::call(&router, request).await {
-                // An error that came through a route knows its pattern: a handler may say 404 in its own words.
-                Err(error) if error.is::<NotFoundError>() && error.data::<PathPattern>().is_none() => {
-                    Err(Rejection::of(&guard, AuthError::NotFound).into())
-                }
-                answer => answer,
-            };
-            if head { Ok(without_body(answer)) } else { answer }
+    Ok(router.around(move |router, request| answer(guard.clone(), router, request)))
+}
+
+async fn answer(guard: Guard, router: Arc<poem::Route>, request: Request) -> poem::Result<Response> {
+    let head = request.method() == Method::HEAD;
+    let answer = match router.call(request).await {
+        // An error that came through a route knows its pattern: a handler may say 404 in its own words.
+        Err(error) if error.is::<NotFoundError>() && error.data::<PathPattern>().is_none() => {
+            Err(Rejection::of(&guard, AuthError::NotFound).into())
         }
-    }))
+        answer => answer,
+    };
+    if !head {
+        return answer;
+    }
+    // RFC 9110 §9.3.2: what GET would have answered, and how long its body would have been.
+    let mut response: http::Response<_> = answer.unwrap_or_else(|error| error.into_response()).into();
+    if let Some(length) = response.body().size_hint().exact() {
+        response.headers_mut().entry(CONTENT_LENGTH).or_insert_with(|| length.into());
+    }
+    let mut response = Response::from(response);
+    response.set_body(());
+    Ok(response)
 }
 
 /// The route that poem chose, before it is known whether its caller may.
-struct Matched(BoundRoute<BoxEndpoint<'static>>);
+struct Matched(BoundRoute<Handler>);
 
 impl poem::Endpoint for Matched {
     type Output = Response;
@@ -81,20 +105,8 @@ impl poem::Endpoint for Matched {
             return refuse(AuthError::NotFound);
         }
         match handlers.iter().find(|(methods, _)| methods.serves(request.method().as_str())) {
-            Some((_, handler)) => guarded(gate, request, handler).await,
+            Some((_, handler)) => guarded(Arc::clone(gate), Arc::clone(&handler.endpoint), request).await,
             None => refuse(AuthError::MethodNotAllowed { allow: allow.clone() }),
         }
     }
-}
-
-/// RFC 9110 §9.3.2: what `GET` would have answered, and how long its body would have been.
-fn without_body(answer: poem::Result<Response>) -> Response {
-    let response: http::Response<_> = answer.unwrap_or_else(|error| error.into_response()).into();
-    let length = response.body().size_hint().exact();
-    let mut response = Response::from(response);
-    if let Some(length) = length {
-        response.headers_mut().entry(CONTENT_LENGTH).or_insert_with(|| HeaderValue::from(length));
-    }
-    response.set_body(());
-    response
 }
