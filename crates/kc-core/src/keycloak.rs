@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use http::Uri;
 use serde::Serialize;
+use serde_json::Value;
 
+use crate::access::RouteTable;
 use crate::audit::{AuditSink, JsonLines, NoAudit};
 use crate::authenticator::BearerAuthenticator;
 use crate::client::ClientAuthentication;
@@ -15,10 +17,11 @@ use crate::error::AuthError;
 use crate::guard::Guard;
 use crate::introspection::HttpIntrospector;
 use crate::keys::{KeyHealth, KeySource, PinnedKeys, RemoteKeys, RemoteKeysOptions};
+use crate::openapi::{Completion, OpenApiError};
 use crate::roles::KeycloakRoles;
 use crate::rules::AcrLevels;
 use crate::service_token::{ServiceToken, ServiceTokenOptions, ServiceTokens};
-use crate::settings::{AuditLog, KeycloakServer, Settings, SettingsError};
+use crate::settings::{AuditLog, Endpoints, KeycloakServer, Settings, SettingsError};
 use crate::signature::Algorithm;
 use crate::transport::Transport;
 #[cfg(feature = "reqwest")]
@@ -39,6 +42,7 @@ pub struct Keycloak {
     service_tokens: ServiceTokens,
     cors: CorsPolicy,
     metadata: ResourceMetadata,
+    completion: Completion,
     server: KeycloakServer,
     transport: Arc<dyn Transport>,
 }
@@ -114,6 +118,8 @@ impl Keycloak {
         let exempt = ExemptPaths::new(settings.exempt_paths()).map_err(|error| {
             SettingsError::unusable("KEYCLOAK_EXEMPT_PATHS", error.to_string(), "correct the path")
         })?;
+        let completion =
+            Completion::new(endpoints.authorization(), endpoints.public_token()).exempt(exempt.clone());
         let guard = Guard::builder(server.realm())
             .add_authenticator(Arc::new(bearer))
             .introspector(Arc::new(introspector))
@@ -130,7 +136,7 @@ impl Keycloak {
         };
         let cors = CorsPolicy::new(settings.cors_allowed_origins());
         let server = server.clone();
-        Ok(Self { guard, keys, users, service_tokens, cors, metadata, server, transport })
+        Ok(Self { guard, keys, users, service_tokens, cors, metadata, completion, server, transport })
     }
 
     fn keys(
@@ -182,10 +188,30 @@ impl Keycloak {
         &self.cors
     }
 
+    /// Where the realm's endpoints are.
+    #[must_use]
+    pub fn endpoints(&self) -> &Endpoints {
+        self.server.endpoints()
+    }
+
     /// What clients may know of this service (RFC 9728).
     #[must_use]
     pub fn resource_metadata(&self) -> &ResourceMetadata {
         &self.metadata
+    }
+
+    /// Completes an OpenAPI document with what the routes of the table ask of their callers: see
+    /// [`Completion::complete`]. Browsers log in at the public URL of Keycloak.
+    ///
+    /// # Errors
+    /// [`OpenApiError`] names each difference between document and routes.
+    pub fn openapi(&self, document: Value, table: &RouteTable) -> Result<Value, OpenApiError> {
+        self.completion.complete(document, table)
+    }
+
+    /// What [`openapi`](Self::openapi) does it with, to be told more.
+    pub fn openapi_completion(&self) -> Completion {
+        self.completion.clone()
     }
 
     /// The algorithms that tokens may be signed with.

@@ -7,6 +7,7 @@
 //! | say who may do what | [`rules`] |
 //! | check a token | [`validator::JwtValidator`] |
 //! | write an adapter for a framework | [`Gate`], [`Caller`], [`routes`], [`wire::RequestView`] |
+//! | describe the service by OpenAPI | [`openapi`] |
 //! | read why somebody was refused | [`wire::Problem::codes`] and `docs/errors.md`, a section for each |
 //! | bring keys, roles, users or HTTP of your own | the traits of [`keys`], [`roles`], [`users`], [`transport`] |
 //!
@@ -49,6 +50,7 @@ pub mod introspection;
 mod json;
 mod keycloak;
 pub mod keys;
+pub mod openapi;
 mod operations;
 mod pattern;
 mod principal;
