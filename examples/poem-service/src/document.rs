@@ -12,6 +12,7 @@ use poem_openapi::registry::{
 };
 use poem_openapi::types::Type;
 use poem_openapi::{ApiExtractor, ApiExtractorType, ApiResponse, ExtractParamOptions as Options};
+use reference_service::schemas;
 
 /// A response whose body is documented as an `S`. poem-openapi's own `Json` sorts the members, and names a charset, which
 /// JSON has not (RFC 8259 §11).
@@ -20,8 +21,7 @@ pub(crate) struct Answer<S, const STATUS: u16 = 200>(Response, PhantomData<fn() 
 impl<S, const STATUS: u16> Answer<S, STATUS> {
     pub(crate) fn of(body: impl serde::Serialize + Send) -> Self {
         let json = Json(body).with_content_type("application/json");
-        let status = StatusCode::from_u16(STATUS).unwrap_or_default();
-        Self(json.with_status(status).into_response(), PhantomData)
+        Self(json.with_status(StatusCode::from_u16(STATUS).unwrap_or_default()).into_response(), PhantomData)
     }
 }
 
@@ -52,11 +52,12 @@ impl<const STATUS: u16> From<Problem<STATUS>> for Error {
 
 impl<const STATUS: u16> ApiResponse for Problem<STATUS> {
     fn meta() -> MetaResponses {
-        // The schema comes with what is known of the guard's refusals.
-        described(STATUS, "application/problem+json", MetaSchemaRef::Reference("Problem".to_owned()))
+        described(STATUS, "application/problem+json", schemas::Problem::schema_ref())
     }
 
-    fn register(_: &mut Registry) {}
+    fn register(registry: &mut Registry) {
+        schemas::Problem::register(registry);
+    }
 }
 
 fn described(status: u16, content_type: &'static str, schema: MetaSchemaRef) -> MetaResponses {

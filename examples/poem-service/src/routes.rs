@@ -15,7 +15,7 @@ use crate::document::{Answer, Described, Problem};
 
 /// The whole service.
 pub(crate) fn app(kc: Keycloak, docs_client_id: &str) -> Result<impl Endpoint + 'static, Box<dyn Error>> {
-    let api = Api { kc: kc.clone() };
+    let api = Api(kc.clone());
     let document: serde_json::Value = serde_json::from_str(&OpenApiService::new(api.clone(), "", "").spec())?;
     let routes = openapi::routes(api, |api| {
         Ok(Routes::new(kc.guard())
@@ -40,9 +40,7 @@ pub(crate) fn app(kc: Keycloak, docs_client_id: &str) -> Result<impl Endpoint + 
 const RESOURCE_METADATA: &str = "/.well-known/oauth-protected-resource";
 
 #[derive(Clone)]
-struct Api {
-    kc: Keycloak,
-}
+struct Api(Keycloak);
 
 #[OpenApi]
 impl Api {
@@ -55,7 +53,7 @@ impl Api {
     /// What clients may know of this service (RFC 9728)
     #[oai(path = "/.well-known/oauth-protected-resource", method = "get", operation_id = "resource_metadata")]
     async fn resource_metadata(&self) -> Answer<serde_json::Value> {
-        Answer::of(self.kc.resource_metadata())
+        Answer::of(self.0.resource_metadata())
     }
 
     /// Who is calling
@@ -80,7 +78,7 @@ impl Api {
         #[oai(name = "item_name", validator(min_length = 1))]
         _documented: Described<Query<String>>,
     ) -> Result<Answer<schemas::Item, 201>, Problem<400>> {
-        let name = parameters::item_name(request.uri().query()).map_err(refused(&self.kc))?;
+        let name = parameters::item_name(request.uri().query()).map_err(refused(&self.0))?;
         Ok(Answer::of(answers::created(&name, &caller)))
     }
 
@@ -93,14 +91,14 @@ impl Api {
         #[oai(name = "id")]
         _documented: Described<PathOf<i64>>,
     ) -> Result<Deleted, Problem<400>> {
-        parameters::item_id(id.as_ref().map(|id| id.as_str())).map_err(refused(&self.kc))?;
+        parameters::item_id(id.as_ref().map(|id| id.as_str())).map_err(refused(&self.0))?;
         Ok(Deleted::Gone)
     }
 
     /// The local users
     #[oai(path = "/admin/users", method = "get", operation_id = "admin_users")]
     async fn admin_users(&self, caller: Principal) -> Result<Answer<schemas::AdminUsers>, Problem<503>> {
-        let users = answers::local_users(&self.kc).await.map_err(refused(&self.kc))?;
+        let users = answers::local_users(&self.0).await.map_err(refused(&self.0))?;
         Ok(Answer::of(answers::admin_users(&caller, &users)))
     }
 
@@ -125,7 +123,7 @@ impl Api {
     /// How long this service's own token lives
     #[oai(path = "/service-token", method = "get", operation_id = "service_token")]
     async fn service_token(&self) -> Result<Answer<schemas::ServiceTokenAge>, Problem<502>> {
-        let token = self.kc.service_token().await.map_err(refused(&self.kc))?;
+        let token = self.0.service_token().await.map_err(refused(&self.0))?;
         Ok(Answer::of(answers::service_token(&token)))
     }
 }

@@ -26,7 +26,7 @@ pub struct Me {
 /// A thing that somebody owns.
 #[derive(Debug, Object)]
 pub struct Item {
-    id: u64,
+    id: i64,
     name: String,
     owner: Option<String>,
 }
@@ -67,5 +67,21 @@ pub struct Cases {
 /// `GET /service-token`.
 #[derive(Debug, Object)]
 pub struct ServiceTokenAge {
-    expires_in: u64,
+    expires_in: i64,
+}
+
+/// Why a request was refused (RFC 9457)
+#[derive(Debug, Object)]
+pub struct Problem {
+    /// urn:kc:problem: and the code
+    #[oai(rename = "type")]
+    kind: String,
+    /// One fixed phrase for each code
+    title: String,
+    /// The HTTP status
+    status: i32,
+    /// What was wrong, for a person
+    detail: String,
+    /// Stable, for a program
+    code: String,
 }
