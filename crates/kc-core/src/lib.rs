@@ -54,6 +54,7 @@ pub mod openapi;
 mod operations;
 mod pattern;
 mod principal;
+pub mod revocations;
 pub mod roles;
 pub mod routes;
 pub mod rules;
@@ -62,6 +63,7 @@ pub mod service_token;
 pub mod settings;
 pub mod signature;
 pub mod token;
+mod token_cache;
 pub mod transport;
 pub mod users;
 pub mod validator;
@@ -71,7 +73,7 @@ pub use access::{Access, Route, RouteError, RouteTable};
 pub use authenticator::{Authenticator, BearerAuthenticator};
 pub use error::AuthError;
 pub use guard::{Admission, Admitted, Caller, Gate, Guard, GuardBuilder, Refused, Rejected};
-pub use keycloak::{Keycloak, ResourceMetadata};
+pub use keycloak::{Keycloak, KeycloakBuilder, ResourceMetadata};
 pub use principal::Principal;
 
 /// The README's example, compiled as this crate's.

@@ -166,11 +166,11 @@ impl Docs {
     }
 }
 
-/// Scripts from here alone, requests to here and to Keycloak alone. Swagger UI has styles in its markup and images in its
-/// styles.
+/// Scripts and styles from here alone, none in the markup; requests to here and to Keycloak alone. Swagger UI has images
+/// in its styles.
 fn policy(keycloak: &str) -> String {
     format!(
-        "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
          connect-src 'self' {keycloak}; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
     )
 }
