@@ -37,7 +37,7 @@ mod refusals;
 
 use std::collections::BTreeMap;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 pub use self::error::{Mismatch, OpenApiError};
 use self::refusals::{PROBLEM, Refusal, object, problem};
@@ -163,13 +163,12 @@ impl<'a> Work<'a> {
     fn path(&mut self, path: &str, item: &mut Value) {
         let Some(item) = item.as_object_mut() else { return self.malformed(path, "an object") };
         for (method, operation) in item.iter_mut().filter(|(name, _)| METHODS.contains(&name.as_str())) {
-            let method = method.to_ascii_uppercase();
-            if let Some(access) = self.access(&method, path) {
-                match operation.as_object_mut() {
-                    Some(operation) => self.operation(&method, path, operation, &access),
-                    None => self.malformed(format!("{method} {path}"), "an object"),
-                }
-            }
+            self.operation(&method.to_ascii_uppercase(), path, operation);
+        }
+        // Those of other methods, in OpenAPI 3.2.
+        let others = item.get_mut("additionalOperations").and_then(Value::as_object_mut);
+        for (method, operation) in others.into_iter().flatten() {
+            self.operation(method, path, operation);
         }
     }
 
@@ -212,7 +211,11 @@ impl<'a> Work<'a> {
         None
     }
 
-    fn operation(&mut self, method: &str, path: &str, operation: &mut Map<String, Value>, access: &Access) {
+    fn operation(&mut self, method: &str, path: &str, operation: &mut Value) {
+        let Some(access) = &self.access(method, path) else { return };
+        let Some(operation) = operation.as_object_mut() else {
+            return self.malformed(format!("{method} {path}"), "an object");
+        };
         operation.insert("x-kc-access".to_owned(), access.to_string().into());
         operation.insert("security".to_owned(), self.security(access));
         let Some(responses) = object(operation, "responses") else {

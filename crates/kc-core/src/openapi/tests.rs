@@ -85,6 +85,16 @@ fn a_rule_by_method_counts_for_its_method_and_head_as_get() {
 }
 
 #[test]
+fn an_operation_of_a_method_of_its_own_is_completed_too() {
+    let mut document = document(&[("get", "/x")]);
+    document["paths"]["/x"]["additionalOperations"] = json!({"PURGE": {"security": []}});
+    let document = completion().complete(document, &table(&[("/x", authenticated().into())])).unwrap();
+    let purge = &document["paths"]["/x"]["additionalOperations"]["PURGE"];
+    assert_eq!(purge["x-kc-access"], "any valid token");
+    assert_ne!(purge["security"], json!([]));
+}
+
+#[test]
 fn a_response_that_is_there_keeps_what_it_has_and_gets_what_it_lacks() {
     let mut document = document(&[("get", "/x")]);
     document["paths"]["/x"]["get"]["responses"] = json!({
