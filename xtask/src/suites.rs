@@ -71,6 +71,11 @@ pub(crate) const ALL: &[Suite] = &[
         about: "the same with a real Keycloak as the issuer, which is started and stopped",
         run: conformance_on_keycloak,
     },
+    Suite {
+        name: "browser",
+        about: "the pages of the example services in Chromium, with a real Keycloak",
+        run: browser,
+    },
 ];
 
 /// The package whose tests all need a real Keycloak.
@@ -80,6 +85,8 @@ const KEYCLOAK_TEST: (&str, &str) = ("kc-dev", "agrees_with_keycloak");
 /// Services that the conformance suite judges, and the test that does it. It runs on two issuers, so not among the others.
 const SERVICES: [&str; 4] = ["actix-web-service", "axum-service", "custom-framework", "poem-service"];
 const CONFORMANCE_TEST: &str = "conformance";
+/// The package whose tests all need a real Keycloak and a browser.
+const BROWSER_PACKAGE: &str = "browser-tests";
 
 /// Runs the suites named, or all; prints the table; `true` when none failed.
 pub(crate) fn run(workspace: &Workspace, only: &[String]) -> Result<bool, Failure> {
@@ -100,7 +107,8 @@ pub(crate) fn run(workspace: &Workspace, only: &[String]) -> Result<bool, Failur
 }
 
 fn tools(workspace: &Workspace, log: &mut Log) -> Result<Outcome, Failure> {
-    let programs: Vec<&tools::Tool> = std::iter::once(&tools::C_COMPILER).chain(tools::KEYCLOAK).collect();
+    let programs: Vec<&tools::Tool> =
+        [&tools::C_COMPILER, &tools::BROWSER].into_iter().chain(tools::KEYCLOAK).collect();
     tools::ensure(&programs, log)?;
     tools::ensure_components(workspace, log)?;
     tools::ensure_cargo_deny(workspace, log)?;
@@ -233,10 +241,11 @@ fn deny(workspace: &Workspace, log: &mut Log) -> Result<Command, Failure> {
 }
 
 fn tests(workspace: &Workspace, log: &mut Log) -> Result<Outcome, Failure> {
-    let mut arguments: Vec<&str> =
-        vec!["--workspace", "--exclude", KEYCLOAK_PACKAGE, "--lib", "--bins", "--examples"];
+    let elsewhere = [KEYCLOAK_PACKAGE, BROWSER_PACKAGE];
+    let mut arguments = vec!["--workspace", "--lib", "--bins", "--examples"];
+    arguments.extend(elsewhere.iter().flat_map(|package| ["--exclude", package]));
     // Integration tests are named one by one, because one of them needs the server.
-    for package in workspace.packages.iter().filter(|package| package.name != KEYCLOAK_PACKAGE) {
+    for package in workspace.packages.iter().filter(|package| !elsewhere.contains(&&*package.name)) {
         for test in package.tests.iter().map(String::as_str) {
             if (package.name.as_str(), test) != KEYCLOAK_TEST && test != CONFORMANCE_TEST {
                 arguments.extend(["--test", test]);
@@ -245,7 +254,7 @@ fn tests(workspace: &Workspace, log: &mut Log) -> Result<Outcome, Failure> {
     }
     let run = cargo_test(workspace, log, &arguments, None)?;
     let packages = workspace.packages.iter().map(|package| package.name.as_str());
-    Ok(run.outcome(packages.filter(|name| *name != KEYCLOAK_PACKAGE)))
+    Ok(run.outcome(packages.filter(|name| !elsewhere.contains(name))))
 }
 
 fn doctests(workspace: &Workspace, log: &mut Log) -> Result<Outcome, Failure> {
@@ -289,6 +298,18 @@ fn real_keycloak(workspace: &Workspace, log: &mut Log) -> Result<Outcome, Failur
     }
     for finding in findings {
         outcome.also(finding);
+    }
+    Ok(outcome)
+}
+
+fn browser(workspace: &Workspace, log: &mut Log) -> Result<Outcome, Failure> {
+    tools::ensure(&[&tools::BROWSER], log)?;
+    let server = keycloak::start(workspace, log)?;
+    let run = cargo_test(workspace, log, &["--package", BROWSER_PACKAGE, "--tests"], Some(&server.url));
+    server.stop(log)?;
+    let outcome = run?.outcome([BROWSER_PACKAGE].into_iter());
+    if outcome.tests.iter().all(|(_, tally)| tally.passed + tally.failed == 0) {
+        return Ok(Outcome::failed("no test ran in the browser".to_owned()));
     }
     Ok(outcome)
 }
