@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use kc_dev::{Alg, DEMO_REALM, DevIssuer, Endpoint, Mint};
@@ -331,9 +332,26 @@ impl Kit {
     }
 }
 
-/// An address that nobody listens on at this moment.
+/// An address that nobody listens on, and that the system gives nobody before a slow service listens: from below the
+/// ports that it picks by itself. Each is given out once, until all were.
 pub(crate) fn free_address() -> Result<SocketAddr, Failure> {
-    Ok(std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?)
+    const PORTS: std::ops::Range<u16> = 20_000..32_000;
+    static GIVEN: AtomicU32 = AtomicU32::new(0);
+    // Two runs at once begin at different places.
+    let first = std::process::id().wrapping_mul(61);
+    for _ in PORTS {
+        let nth =
+            first.wrapping_add(GIVEN.fetch_add(1, Ordering::Relaxed)) % u32::from(PORTS.end - PORTS.start);
+        let port = u16::try_from(nth).map_or(PORTS.start, |nth| PORTS.start + nth);
+        if let Ok(listener) = std::net::TcpListener::bind(("127.0.0.1", port)) {
+            return Ok(listener.local_addr()?);
+        }
+    }
+    Err(Failure::new(format!(
+        "the suite finds no free port on 127.0.0.1 from {} to {}",
+        PORTS.start,
+        PORTS.end - 1
+    )))
 }
 
 async fn is_healthy(address: SocketAddr) -> bool {
