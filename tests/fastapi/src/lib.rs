@@ -1,0 +1,1 @@
+//! Nothing but tests: [`tests/conformance`](../tests/conformance/main.rs) runs the suite against `service.py`.
