@@ -113,6 +113,12 @@ impl SettingsBuilder {
         self.seconds(variables::HTTP_TIMEOUT_SECONDS, timeout)
     }
 
+    /// How many bytes remembered tokens may take, 0 for none (`KEYCLOAK_TOKEN_CACHE_BYTES`). Default 32 MiB.
+    #[must_use]
+    pub fn token_cache_bytes(self, bytes: u64) -> Self {
+        self.one(variables::TOKEN_CACHE_BYTES, &bytes.to_string())
+    }
+
     /// A file of extra PEM roots (`KEYCLOAK_CA_FILE`), read by [`build`](Self::build). Default: none.
     #[must_use]
     pub fn ca_file(self, path: impl Into<PathBuf>) -> Self {

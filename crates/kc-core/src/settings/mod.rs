@@ -58,6 +58,7 @@ pub struct Settings {
     jwks_cooldown: Duration,
     jwks_max_stale: Duration,
     http_timeout: Duration,
+    token_cache_bytes: u64,
     ca_pem: Option<Vec<u8>>,
     acr_levels: Vec<String>,
     listen: SocketAddr,
@@ -200,6 +201,13 @@ impl Settings {
     #[must_use]
     pub const fn jwks_ttl(&self) -> Duration {
         self.jwks_ttl
+    }
+
+    /// How many bytes the tokens may take that were found good and are remembered (`KEYCLOAK_TOKEN_CACHE_BYTES`). 0, which
+    /// is none, to 1 GiB; default 32 MiB.
+    #[must_use]
+    pub const fn token_cache_bytes(&self) -> u64 {
+        self.token_cache_bytes
     }
 
     /// Least time between two fetches for unknown key ids (`KEYCLOAK_JWKS_COOLDOWN_SECONDS`). 1 s to 1 h, default 10 s.

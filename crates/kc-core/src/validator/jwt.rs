@@ -74,7 +74,7 @@ impl JwtValidator {
             .map_err(|error| TokenError::Malformed(Defect::of_json(error, Defect::PayloadNotJson)))?;
         let claims = Claims::read(&object)?;
         self.policy.check(opened.typ, &claims, self.clock.now())?;
-        Ok(VerifiedToken::new(claims, Bytes::from(opened.payload)))
+        Ok(VerifiedToken::new(claims, Bytes::from(opened.payload)).signed(opened.generation))
     }
 }
 
@@ -115,6 +115,12 @@ impl TokenValidator for JwtValidator {
     async fn validate(&self, token: &str) -> Result<VerifiedToken, ValidationError> {
         let opened = self.opener.open(token).await?;
         Ok(self.judge(opened)?)
+    }
+
+    fn still_stands(&self, token: &VerifiedToken) -> bool {
+        token.generation().is_some()
+            && token.generation() == self.opener.keys.generation()
+            && self.policy.lifetime(token.claims(), self.clock.now()).is_ok()
     }
 }
 

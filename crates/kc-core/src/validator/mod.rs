@@ -40,6 +40,14 @@ pub trait TokenValidator: fmt::Debug + Send + Sync {
     /// # Errors
     /// [`ValidationError::Token`] when it is bad; the others when that could not be found out.
     async fn validate(&self, token: &str) -> Result<VerifiedToken, ValidationError>;
+
+    /// Whether a token that this validator has passed would pass again, as far as that can be told at once, without
+    /// looking at its text: the keys are the same, and it is still in force. While this is so the token may be
+    /// remembered, and is not validated again. Default: it cannot be told, so that every request validates.
+    fn still_stands(&self, token: &VerifiedToken) -> bool {
+        let _ = token;
+        false
+    }
 }
 
 /// Why a token was not accepted.

@@ -1,0 +1,278 @@
+//! A [`Keycloak`] from its settings, and from what a service brings itself.
+
+use std::fmt;
+use std::sync::Arc;
+
+use http::Uri;
+
+use super::{Keycloak, Keys, ResourceMetadata};
+use crate::audit::{AuditSink, JsonLines, NoAudit};
+use crate::authenticator::{Authenticator, BearerAuthenticator};
+use crate::client::ClientAuthentication;
+use crate::clock::{Clock, SystemClock};
+use crate::guard::Guard;
+use crate::introspection::HttpIntrospector;
+use crate::keys::{KeySource, PinnedKeys, RemoteKeys, RemoteKeysOptions};
+use crate::revocations::{MemoryRevocations, RealmRevocations, Revocations};
+use crate::roles::{KeycloakRoles, RoleExtractor};
+use crate::rules::AcrLevels;
+use crate::service_token::{ServiceTokenOptions, ServiceTokens};
+use crate::settings::{AuditLog, Settings, SettingsError};
+use crate::transport::Transport;
+#[cfg(feature = "reqwest")]
+use crate::transport::{ReqwestTransport, TransportOptions};
+use crate::users::{MemoryUsers, UserDirectory};
+use crate::validator::JwtValidator;
+use crate::wire::{ExemptPaths, cors::CorsPolicy};
+
+/// What is put in the place of a default. Made by [`Keycloak::builder`].
+///
+/// # Example
+/// ```
+/// use std::sync::Arc;
+/// use kc_core::Keycloak;
+/// use kc_core::roles::ClaimPathRoles;
+/// use kc_core::settings::Settings;
+///
+/// # #[cfg(feature = "reqwest")]
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let settings = Settings::builder("https://kc.example.com", "shop", "orders").build()?;
+/// let keycloak = Keycloak::builder().roles(Arc::new(ClaimPathRoles::new(["groups"]))).build(&settings)?;
+/// # Ok(()) }
+/// # #[cfg(not(feature = "reqwest"))]
+/// # fn main() {}
+/// ```
+#[derive(Default)]
+#[must_use]
+pub struct KeycloakBuilder {
+    audit: Option<Arc<dyn AuditSink>>,
+    authenticators: Vec<Arc<dyn Authenticator>>,
+    clock: Option<Arc<dyn Clock>>,
+    keys: Option<Arc<dyn KeySource>>,
+    revocations: Option<Arc<dyn Revocations>>,
+    roles: Option<Arc<dyn RoleExtractor>>,
+    transport: Option<Arc<dyn Transport>>,
+    users: Option<Arc<dyn UserDirectory>>,
+}
+
+impl KeycloakBuilder {
+    /// Sets where audit events go. Default: what the settings say.
+    pub fn audit(mut self, sink: Arc<dyn AuditSink>) -> Self {
+        self.audit = Some(sink);
+        self
+    }
+
+    /// Adds an authenticator; it is asked after the bearer one and those that were added before.
+    pub fn add_authenticator(mut self, authenticator: Arc<dyn Authenticator>) -> Self {
+        self.authenticators.push(authenticator);
+        self
+    }
+
+    /// Sets the clock. Default: the system's.
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = Some(clock);
+        self
+    }
+
+    /// Sets where keys come from. Default: what the settings say. With a source of your own the realm's not-before is not
+    /// asked for.
+    pub fn keys(mut self, keys: Arc<dyn KeySource>) -> Self {
+        self.keys = Some(keys);
+        self
+    }
+
+    /// Sets where revocations are kept. Default: in memory. Unless keys are pinned, the
+    /// realm's not-before is asked for and put there too.
+    pub fn revocations(mut self, revocations: Arc<dyn Revocations>) -> Self {
+        self.revocations = Some(revocations);
+        self
+    }
+
+    /// Sets how roles are read. Default: [`KeycloakRoles`] of the settings' client.
+    pub fn roles(mut self, roles: Arc<dyn RoleExtractor>) -> Self {
+        self.roles = Some(roles);
+        self
+    }
+
+    /// Sets what sends requests to the server. Default: an HTTP client of its own.
+    pub fn transport(mut self, transport: Arc<dyn Transport>) -> Self {
+        self.transport = Some(transport);
+        self
+    }
+
+    /// Sets where local users are kept. Default: in memory.
+    pub fn users(mut self, users: Arc<dyn UserDirectory>) -> Self {
+        self.users = Some(users);
+        self
+    }
+
+    /// Puts it together. Nothing is asked of the server.
+    ///
+    /// # Errors
+    /// [`SettingsError`] names the setting that cannot be used; without the feature `reqwest`, also
+    /// `KEYCLOAK_URL` when no transport was given.
+    pub fn build(self, settings: &Settings) -> Result<Keycloak, SettingsError> {
+        let server = settings.keycloak()?.clone();
+        let endpoints = server.endpoints();
+        let transport = match self.transport {
+            Some(transport) => transport,
+            None => own_transport(settings)?,
+        };
+        let clock = self.clock.unwrap_or_else(|| Arc::new(SystemClock));
+        let revocations = self
+            .revocations
+            .unwrap_or_else(|| Arc::new(MemoryRevocations::default().clock(Arc::clone(&clock))));
+        let pinned = match self.keys {
+            Some(source) => Some(source),
+            None => pinned(settings)?,
+        };
+        let (keys, source, revocations): (_, Arc<dyn KeySource>, Arc<dyn Revocations>) = match pinned {
+            Some(source) => (Keys::Given, source, revocations),
+            None => {
+                let (keys, not_before) = remote(settings, &transport, revocations)?;
+                let (source, revocations) = (Arc::new(keys.clone()), Arc::new(not_before.clone()));
+                (Keys::Remote { keys, not_before }, source, revocations)
+            }
+        };
+        let validator = JwtValidator::builder(server.issuer(), server.audiences(), source)
+            .leeway(settings.leeway())
+            .clock(Arc::clone(&clock))
+            .build();
+        let roles = self.roles.unwrap_or_else(|| Arc::new(KeycloakRoles::new(server.client_id())));
+        let users = self.users.unwrap_or_else(|| Arc::new(MemoryUsers::default()));
+        let bearer = BearerAuthenticator::new(Arc::new(validator), roles)
+            .users(Arc::clone(&users), settings.create_users())
+            .revocations(Arc::clone(&revocations))
+            .remember(settings.token_cache_bytes())
+            .clock(Arc::clone(&clock));
+        let authentication = match server.client_secret() {
+            Some(secret) => ClientAuthentication::client_secret_post(server.client_id(), secret.clone()),
+            None => ClientAuthentication::public(server.client_id()),
+        };
+        let introspector = HttpIntrospector::new(
+            Arc::clone(&transport),
+            uri(&endpoints.introspection())?,
+            authentication.clone(),
+            Arc::clone(&clock),
+        );
+        let service_tokens = ServiceTokens::new(
+            Arc::clone(&transport),
+            uri(&endpoints.token())?,
+            authentication,
+            Arc::clone(&clock),
+            ServiceTokenOptions::default(),
+        );
+        let exempt = ExemptPaths::new(settings.exempt_paths()).map_err(|error| {
+            SettingsError::unusable("KEYCLOAK_EXEMPT_PATHS", error.to_string(), "correct the path")
+        })?;
+        let audit = match self.audit {
+            Some(audit) => audit,
+            None => audit(settings)?,
+        };
+        let guard = Guard::builder(server.realm())
+            .add_authenticator(Arc::new(bearer))
+            .introspector(Arc::new(introspector))
+            .exempt(exempt)
+            .acr_levels(AcrLevels::new(settings.acr_levels()))
+            .audit(audit)
+            .clock(clock)
+            .trusted_proxies(settings.trusted_proxies().iter().copied());
+        let guard = self.authenticators.into_iter().fold(guard, |guard, one| guard.add_authenticator(one));
+        let metadata = ResourceMetadata {
+            resource: settings.public_url().as_str().to_owned(),
+            authorization_servers: [server.issuer().to_owned()],
+            bearer_methods_supported: ["header"],
+        };
+        let cors = CorsPolicy::new(settings.cors_allowed_origins());
+        let guard = guard.build();
+        Ok(Keycloak { guard, keys, users, revocations, service_tokens, cors, metadata, server, transport })
+    }
+}
+
+#[cfg(feature = "reqwest")]
+fn own_transport(settings: &Settings) -> Result<Arc<dyn Transport>, SettingsError> {
+    let options = TransportOptions {
+        timeout: settings.http_timeout(),
+        extra_roots_pem: settings.ca_pem().map(<[u8]>::to_vec),
+        ..TransportOptions::default()
+    };
+    let transport = ReqwestTransport::new(options).map_err(|error| {
+        let remedy = "give PEM certificates, or leave it unset to trust the system's";
+        SettingsError::unusable("KEYCLOAK_CA_FILE", error.to_string(), remedy)
+    })?;
+    Ok(Arc::new(transport))
+}
+
+#[cfg(not(feature = "reqwest"))]
+fn own_transport(_: &Settings) -> Result<Arc<dyn Transport>, SettingsError> {
+    let what = "cannot be asked: kc-core was built without its HTTP client".to_owned();
+    Err(SettingsError::unusable("KEYCLOAK_URL", what, "give a transport, or build with the feature reqwest"))
+}
+
+/// The realm's key from the settings, if it is there.
+fn pinned(settings: &Settings) -> Result<Option<Arc<dyn KeySource>>, SettingsError> {
+    let Some(text) = settings.public_key() else { return Ok(None) };
+    // A value of `.env` or of a shell often has its line ends written out.
+    let pinned = PinnedKeys::from_pem(&text.replace("\\n", "\n")).map_err(|error| {
+        let remedy = "give the realm's public key, from `public_key` of the realm's page at \
+                      {KEYCLOAK_URL}/realms/{KEYCLOAK_REALM}";
+        SettingsError::unusable("KEYCLOAK_PUBLIC_KEY", error.to_string(), remedy)
+    })?;
+    Ok(Some(Arc::new(pinned)))
+}
+
+/// What the realm is asked for again and again: its keys, and its not-before.
+fn remote(
+    settings: &Settings,
+    transport: &Arc<dyn Transport>,
+    revocations: Arc<dyn Revocations>,
+) -> Result<(RemoteKeys, RealmRevocations), SettingsError> {
+    let options = RemoteKeysOptions {
+        ttl: settings.jwks_ttl(),
+        max_stale: settings.jwks_max_stale(),
+        cooldown: settings.jwks_cooldown(),
+        timeout: settings.http_timeout(),
+    };
+    let server = settings.keycloak()?;
+    let keys = RemoteKeys::new(Arc::clone(transport), uri(&server.endpoints().certs())?, options);
+    let not_before = RealmRevocations::new(
+        revocations,
+        Arc::clone(transport),
+        uri(server.endpoints().realm_info())?,
+        server.issuer().to_owned(),
+        settings.http_timeout(),
+    );
+    Ok((keys, not_before))
+}
+
+fn audit(settings: &Settings) -> Result<Arc<dyn AuditSink>, SettingsError> {
+    let sink = match settings.audit_log() {
+        AuditLog::Off => return Ok(Arc::new(NoAudit)),
+        AuditLog::StandardOutput => JsonLines::stdout(),
+        AuditLog::File(path) => JsonLines::append(path),
+    };
+    let sink = sink.map_err(|error| {
+        let remedy = "name a file in a folder that exists and that this process may write to, - or off";
+        SettingsError::unusable("AUDIT_LOG", error.to_string(), remedy)
+    })?;
+    Ok(Arc::new(sink))
+}
+
+fn uri(text: &str) -> Result<Uri, SettingsError> {
+    text.parse().map_err(|_| {
+        SettingsError::unusable(
+            "KEYCLOAK_URL",
+            "makes no valid URL".to_owned(),
+            "check the URL and the realm's name",
+        )
+    })
+}
+
+/// Which parts were given.
+impl fmt::Debug for KeycloakBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeycloakBuilder")
+            .field("authenticators", &self.authenticators)
+            .finish_non_exhaustive()
+    }
+}
