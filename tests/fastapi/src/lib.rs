@@ -1,1 +1,1 @@
-//! Nothing but tests: [`tests/conformance`](../tests/conformance/main.rs) runs the suite against `service.py`.
+//! Nothing but tests: `tests/comparison` runs the suite against `service.py`, and holds `docs/comparison.md` to it.
