@@ -29,25 +29,45 @@ use crate::wire::cors::CorsPolicy;
 #[derive(Clone)]
 pub struct Keycloak {
     guard: Guard,
-    keys: Keys,
+    remotes: Vec<Remote>,
     users: Arc<dyn UserDirectory>,
     revocations: Arc<dyn Revocations>,
     service_tokens: ServiceTokens,
     cors: CorsPolicy,
     metadata: ResourceMetadata,
+}
+
+/// A realm whose keys and not-before are asked for. One with a pinned key, or with a key source of the user's own, is asked
+/// for nothing.
+#[derive(Clone)]
+struct Remote {
+    keys: RemoteKeys,
+    not_before: RealmRevocations,
     server: KeycloakServer,
     transport: Arc<dyn Transport>,
 }
 
-#[derive(Clone)]
-enum Keys {
-    /// Given by hand: a pinned key, or a source of the user's own, whose health is its own business. The realm is asked
-    /// for nothing.
-    Given,
-    Remote {
-        keys: RemoteKeys,
-        not_before: RealmRevocations,
-    },
+impl Remote {
+    async fn prefetch(&self) {
+        tokio::join!(self.prefetch_keys(), self.not_before.ask());
+    }
+
+    async fn prefetch_keys(&self) {
+        if let Err(error) = self.keys.prefetch().await {
+            tracing::warn!(target: "kc", "{error}. The service runs; it will ask again when a token comes");
+            return;
+        }
+        match discovery::cross_check(&*self.transport, self.server.endpoints(), self.server.issuer()).await {
+            Ok(discovery) => {
+                for difference in discovery.differences() {
+                    tracing::warn!(target: "kc", "{difference}");
+                }
+            }
+            Err(error) => {
+                tracing::warn!(target: "kc", "the settings could not be compared with the server: {error}")
+            }
+        }
+    }
 }
 
 /// Protected resource metadata (RFC 9728 §2). Members in this order.
@@ -97,38 +117,22 @@ impl Keycloak {
         &Algorithm::ALL
     }
 
-    /// How good the realm's keys are. A pinned key is always fresh, and so is what a key source of your own gives.
+    /// How good the realm's keys are; of several realms, the worst of them. A pinned key is always fresh, and so is what a
+    /// key source of your own gives.
     #[must_use]
     pub fn key_health(&self) -> KeyHealth {
-        match &self.keys {
-            Keys::Given => KeyHealth::Fresh,
-            Keys::Remote { keys, .. } => keys.health(),
-        }
+        self.remotes.iter().map(|remote| remote.keys.health()).max().unwrap_or(KeyHealth::Fresh)
     }
 
     /// Fetches the keys now, so that the first request need not wait, and compares what the server says of itself with
     /// what the settings say; and asks for the realm's not-before. Whatever is wrong is a warning in the log; requests
     /// will ask again. With a pinned key nothing is asked.
     pub async fn prefetch(&self) {
-        let Keys::Remote { keys, not_before } = &self.keys else { return };
-        tokio::join!(self.prefetch_keys(keys), not_before.ask());
-    }
-
-    async fn prefetch_keys(&self, keys: &RemoteKeys) {
-        if let Err(error) = keys.prefetch().await {
-            tracing::warn!(target: "kc", "{error}. The service runs; it will ask again when a token comes");
-            return;
-        }
-        let server = &self.server;
-        match discovery::cross_check(&*self.transport, server.endpoints(), server.issuer()).await {
-            Ok(discovery) => {
-                for difference in discovery.differences() {
-                    tracing::warn!(target: "kc", "{difference}");
-                }
-            }
-            Err(error) => {
-                tracing::warn!(target: "kc", "the settings could not be compared with the server: {error}")
-            }
+        let realms = self.remotes.iter().cloned().map(|realm| async move { realm.prefetch().await });
+        let realms: Vec<_> = realms.map(tokio::spawn).collect();
+        for realm in realms {
+            // A task that panics has said so.
+            let _ = realm.await;
         }
     }
 

@@ -6,6 +6,7 @@
 //! | protect a service by its settings | [`Keycloak`] |
 //! | say who may do what | [`rules`] |
 //! | check a token | [`validator::JwtValidator`] |
+//! | trust several realms at once | [`issuers`] |
 //! | write an adapter for a framework | [`Gate`], [`Caller`], [`routes`], [`wire::RequestView`] |
 //! | read why somebody was refused | [`wire::Problem::codes`] and `docs/errors.md`, a section for each |
 //! | bring keys, roles, users or HTTP of your own | the traits of [`keys`], [`roles`], [`users`], [`transport`] |
@@ -46,6 +47,7 @@ pub mod discovery;
 mod error;
 mod guard;
 pub mod introspection;
+pub mod issuers;
 mod json;
 mod keycloak;
 pub mod keys;

@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use http::Uri;
 
-use super::{Keycloak, Keys, ResourceMetadata};
+use super::{Keycloak, Remote, ResourceMetadata};
 use crate::audit::{AuditSink, JsonLines, NoAudit};
 use crate::authenticator::{Authenticator, BearerAuthenticator};
 use crate::client::ClientAuthentication;
 use crate::clock::{Clock, SystemClock};
 use crate::guard::Guard;
 use crate::introspection::HttpIntrospector;
+use crate::issuers::{IssuerList, IssuerRegistry, IssuerRoles, IssuersValidator, TrustedIssuer};
 use crate::keys::{KeySource, PinnedKeys, RemoteKeys, RemoteKeysOptions};
 use crate::revocations::{MemoryRevocations, RealmRevocations, Revocations};
 use crate::roles::{KeycloakRoles, RoleExtractor};
@@ -20,7 +21,7 @@ use crate::service_token::{ServiceTokenOptions, ServiceTokens};
 use crate::settings::{AuditLog, Settings, SettingsError};
 use crate::transport::Transport;
 #[cfg(feature = "reqwest")]
-use crate::transport::{ReqwestTransport, TransportOptions};
+use crate::transport::{CircuitBreaker, ReqwestTransport, TransportOptions};
 use crate::users::{MemoryUsers, UserDirectory};
 use crate::validator::JwtValidator;
 use crate::wire::{ExemptPaths, cors::CorsPolicy};
@@ -49,6 +50,7 @@ pub struct KeycloakBuilder {
     authenticators: Vec<Arc<dyn Authenticator>>,
     clock: Option<Arc<dyn Clock>>,
     keys: Option<Arc<dyn KeySource>>,
+    others: Vec<Settings>,
     revocations: Option<Arc<dyn Revocations>>,
     roles: Option<Arc<dyn RoleExtractor>>,
     transport: Option<Arc<dyn Transport>>,
@@ -81,6 +83,14 @@ impl KeycloakBuilder {
         self
     }
 
+    /// Trusts another realm too: tokens of it are checked by its keys and for its audience, and their roles are read as its
+    /// client's. Only what belongs to the realm is taken from these settings; all else, the secret of the service token
+    /// and the audit among it, from those that [`build`](Self::build) gets.
+    pub fn and(mut self, realm: Settings) -> Self {
+        self.others.push(realm);
+        self
+    }
+
     /// Sets where revocations are kept. Default: in memory. Unless keys are pinned, the
     /// realm's not-before is asked for and put there too.
     pub fn revocations(mut self, revocations: Arc<dyn Revocations>) -> Self {
@@ -88,7 +98,7 @@ impl KeycloakBuilder {
         self
     }
 
-    /// Sets how roles are read. Default: [`KeycloakRoles`] of the settings' client.
+    /// Sets how roles are read, of every realm. Default: [`KeycloakRoles`] of the settings' client.
     pub fn roles(mut self, roles: Arc<dyn RoleExtractor>) -> Self {
         self.roles = Some(roles);
         self
@@ -114,47 +124,61 @@ impl KeycloakBuilder {
     pub fn build(self, settings: &Settings) -> Result<Keycloak, SettingsError> {
         let server = settings.keycloak()?.clone();
         let endpoints = server.endpoints();
-        let transport = match self.transport {
-            Some(transport) => transport,
-            None => own_transport(settings)?,
+        let transport_of = |settings: &Settings| match &self.transport {
+            Some(transport) => Ok(Arc::clone(transport)),
+            None => own_transport(settings),
         };
+        let transport = transport_of(settings)?;
         let clock = self.clock.unwrap_or_else(|| Arc::new(SystemClock));
-        let revocations = self
+        let mut revocations = self
             .revocations
             .unwrap_or_else(|| Arc::new(MemoryRevocations::default().clock(Arc::clone(&clock))));
-        let pinned = match self.keys {
-            Some(source) => Some(source),
-            None => pinned(settings)?,
-        };
-        let (keys, source, revocations): (_, Arc<dyn KeySource>, Arc<dyn Revocations>) = match pinned {
-            Some(source) => (Keys::Given, source, revocations),
-            None => {
-                let (keys, not_before) = remote(settings, &transport, revocations)?;
-                let (source, revocations) = (Arc::new(keys.clone()), Arc::new(not_before.clone()));
-                (Keys::Remote { keys, not_before }, source, revocations)
+        let mut remotes = Vec::new();
+        let mut list = IssuerList::new();
+        let realms =
+            std::iter::once((settings, self.keys)).chain(self.others.iter().map(|other| (other, None)));
+        for (n, (settings, keys)) in realms.enumerate() {
+            let transport = if n == 0 { Arc::clone(&transport) } else { transport_of(settings)? };
+            let realm = Realm { settings, transport, clock: &clock, roles: self.roles.as_ref() };
+            let issuer = settings.keycloak()?.issuer();
+            if list.contains(issuer) {
+                let what = format!("names the issuer {issuer} of another realm of this service");
+                return Err(SettingsError::unusable("KEYCLOAK_ISSUER", what, "name each realm once"));
             }
-        };
-        let validator = JwtValidator::builder(server.issuer(), server.audiences(), source)
-            .leeway(settings.leeway())
-            .clock(Arc::clone(&clock))
-            .build();
-        let roles = self.roles.unwrap_or_else(|| Arc::new(KeycloakRoles::new(server.client_id())));
+            let source = match keys {
+                Some(source) => Some(source),
+                None => pinned(settings)?,
+            };
+            let source = match source {
+                Some(source) => source,
+                None => {
+                    let remote = realm.remote(revocations)?;
+                    revocations = Arc::new(remote.not_before.clone());
+                    let keys = Arc::new(remote.keys.clone());
+                    remotes.push(remote);
+                    keys
+                }
+            };
+            list = list.with(issuer, realm.trusted(source)?);
+        }
         let users = self.users.unwrap_or_else(|| Arc::new(MemoryUsers::default()));
-        let bearer = BearerAuthenticator::new(Arc::new(validator), roles)
+        let issuers = Arc::new(list);
+        let bearer = match issuers.find(server.issuer()) {
+            // Without a detour.
+            Some(only) if self.others.is_empty() => {
+                BearerAuthenticator::new(Arc::clone(&only.validator), Arc::clone(&only.roles))
+            }
+            _ => BearerAuthenticator::new(
+                Arc::new(IssuersValidator::new(Arc::clone(&issuers) as Arc<dyn IssuerRegistry>)),
+                Arc::new(IssuerRoles::new(Arc::clone(&issuers) as Arc<dyn IssuerRegistry>)),
+            ),
+        };
+        let bearer = bearer
             .users(Arc::clone(&users), settings.create_users())
             .revocations(Arc::clone(&revocations))
             .remember(settings.token_cache_bytes())
             .clock(Arc::clone(&clock));
-        let authentication = match server.client_secret() {
-            Some(secret) => ClientAuthentication::client_secret_post(server.client_id(), secret.clone()),
-            None => ClientAuthentication::public(server.client_id()),
-        };
-        let introspector = HttpIntrospector::new(
-            Arc::clone(&transport),
-            uri(&endpoints.introspection())?,
-            authentication.clone(),
-            Arc::clone(&clock),
-        );
+        let authentication = authentication(settings)?;
         let service_tokens = ServiceTokens::new(
             Arc::clone(&transport),
             uri(&endpoints.token())?,
@@ -171,7 +195,7 @@ impl KeycloakBuilder {
         };
         let guard = Guard::builder(server.realm())
             .add_authenticator(Arc::new(bearer))
-            .introspector(Arc::new(introspector))
+            .issuers(issuers)
             .exempt(exempt)
             .acr_levels(AcrLevels::new(settings.acr_levels()))
             .audit(audit)
@@ -185,7 +209,7 @@ impl KeycloakBuilder {
         };
         let cors = CorsPolicy::new(settings.cors_allowed_origins());
         let guard = guard.build();
-        Ok(Keycloak { guard, keys, users, revocations, service_tokens, cors, metadata, server, transport })
+        Ok(Keycloak { guard, remotes, users, revocations, service_tokens, cors, metadata })
     }
 }
 
@@ -200,7 +224,7 @@ fn own_transport(settings: &Settings) -> Result<Arc<dyn Transport>, SettingsErro
         let remedy = "give PEM certificates, or leave it unset to trust the system's";
         SettingsError::unusable("KEYCLOAK_CA_FILE", error.to_string(), remedy)
     })?;
-    Ok(Arc::new(transport))
+    Ok(Arc::new(CircuitBreaker::new(Arc::new(transport))))
 }
 
 #[cfg(not(feature = "reqwest"))]
@@ -221,28 +245,61 @@ fn pinned(settings: &Settings) -> Result<Option<Arc<dyn KeySource>>, SettingsErr
     Ok(Some(Arc::new(pinned)))
 }
 
-/// What the realm is asked for again and again: its keys, and its not-before.
-fn remote(
-    settings: &Settings,
-    transport: &Arc<dyn Transport>,
-    revocations: Arc<dyn Revocations>,
-) -> Result<(RemoteKeys, RealmRevocations), SettingsError> {
-    let options = RemoteKeysOptions {
-        ttl: settings.jwks_ttl(),
-        max_stale: settings.jwks_max_stale(),
-        cooldown: settings.jwks_cooldown(),
-        timeout: settings.http_timeout(),
-    };
+/// A realm, and what it is made with.
+struct Realm<'a> {
+    settings: &'a Settings,
+    transport: Arc<dyn Transport>,
+    clock: &'a Arc<dyn Clock>,
+    roles: Option<&'a Arc<dyn RoleExtractor>>,
+}
+
+impl Realm<'_> {
+    /// What it is asked for again and again: its keys, and its not-before.
+    fn remote(&self, revocations: Arc<dyn Revocations>) -> Result<Remote, SettingsError> {
+        let settings = self.settings;
+        let options = RemoteKeysOptions {
+            ttl: settings.jwks_ttl(),
+            max_stale: settings.jwks_max_stale(),
+            cooldown: settings.jwks_cooldown(),
+            timeout: settings.http_timeout(),
+        };
+        let server = settings.keycloak()?.clone();
+        let transport = Arc::clone(&self.transport);
+        let keys = RemoteKeys::new(Arc::clone(&transport), uri(&server.endpoints().certs())?, options);
+        let not_before = RealmRevocations::new(
+            revocations,
+            Arc::clone(&transport),
+            uri(server.endpoints().realm_info())?,
+            server.issuer().to_owned(),
+            settings.http_timeout(),
+        );
+        Ok(Remote { keys, not_before, server, transport })
+    }
+
+    fn trusted(&self, source: Arc<dyn KeySource>) -> Result<TrustedIssuer, SettingsError> {
+        let server = self.settings.keycloak()?;
+        let validator = JwtValidator::builder(server.issuer(), server.audiences(), source)
+            .leeway(self.settings.leeway())
+            .clock(Arc::clone(self.clock))
+            .build();
+        let roles = self.roles.cloned().unwrap_or_else(|| Arc::new(KeycloakRoles::new(server.client_id())));
+        let introspector = HttpIntrospector::new(
+            Arc::clone(&self.transport),
+            uri(&server.endpoints().introspection())?,
+            authentication(self.settings)?,
+            Arc::clone(self.clock),
+        );
+        let trusted = TrustedIssuer::new(server.realm(), Arc::new(validator), roles);
+        Ok(trusted.introspector(Arc::new(introspector)))
+    }
+}
+
+fn authentication(settings: &Settings) -> Result<ClientAuthentication, SettingsError> {
     let server = settings.keycloak()?;
-    let keys = RemoteKeys::new(Arc::clone(transport), uri(&server.endpoints().certs())?, options);
-    let not_before = RealmRevocations::new(
-        revocations,
-        Arc::clone(transport),
-        uri(server.endpoints().realm_info())?,
-        server.issuer().to_owned(),
-        settings.http_timeout(),
-    );
-    Ok((keys, not_before))
+    Ok(match server.client_secret() {
+        Some(secret) => ClientAuthentication::client_secret_post(server.client_id(), secret.clone()),
+        None => ClientAuthentication::public(server.client_id()),
+    })
 }
 
 fn audit(settings: &Settings) -> Result<Arc<dyn AuditSink>, SettingsError> {

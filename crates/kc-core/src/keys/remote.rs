@@ -60,8 +60,8 @@ impl Default for RemoteKeysOptions {
     }
 }
 
-/// How good the keys are, for a readiness report.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+/// How good the keys are, for a readiness report; the worse is the greater.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 #[non_exhaustive]
 pub enum KeyHealth {
     /// Fetched within the TTL.

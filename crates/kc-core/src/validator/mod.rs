@@ -19,7 +19,8 @@ use async_trait::async_trait;
 
 pub use self::checks::Policy;
 pub use self::introspection::{IntrospectionValidator, IntrospectionValidatorBuilder};
-pub use self::jwt::{JwtValidator, JwtValidatorBuilder};
+pub use self::jwt::{DangerousJwt, JwtValidator, JwtValidatorBuilder};
+pub(crate) use self::unverified::Unverified;
 pub use self::userinfo::{
     DangerousUserinfo, UserinfoEndpoint, UserinfoError, UserinfoSignature, UserinfoValidator,
 };
