@@ -251,6 +251,8 @@ async fn started(kit: &Kit, settings: &[(&str, &str)]) -> CaseResult {
 async fn started_long_ago(kit: &Kit) -> CaseResult {
     started(kit, &[SHORT]).await?;
     tokio::time::sleep(Duration::from_millis(1_100)).await;
+    // A prefetch of a busy machine may have come only now.
+    kit.issuer.reset_requests();
     Ok(())
 }
 
