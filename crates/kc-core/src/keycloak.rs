@@ -6,12 +6,15 @@ use std::fmt;
 use std::sync::Arc;
 
 use serde::Serialize;
+use serde_json::Value;
 
 pub use self::build::KeycloakBuilder;
+use crate::access::RouteTable;
 use crate::discovery;
 use crate::error::AuthError;
 use crate::guard::Guard;
 use crate::keys::{KeyHealth, RemoteKeys};
+use crate::openapi::{Completion, OpenApiError};
 use crate::revocations::{RealmRevocations, Revocations};
 use crate::service_token::{ServiceToken, ServiceTokens};
 use crate::settings::KeycloakServer;
@@ -35,6 +38,7 @@ pub struct Keycloak {
     service_tokens: ServiceTokens,
     cors: CorsPolicy,
     metadata: ResourceMetadata,
+    completion: Completion,
 }
 
 /// A realm whose keys and not-before are asked for. One with a pinned key, or with a key source of the user's own, is asked
@@ -109,6 +113,20 @@ impl Keycloak {
     #[must_use]
     pub fn resource_metadata(&self) -> &ResourceMetadata {
         &self.metadata
+    }
+
+    /// Completes an OpenAPI document with what the routes of the table ask of their callers: see
+    /// [`Completion::complete`]. Browsers log in at the public URL of the settings' realm.
+    ///
+    /// # Errors
+    /// [`OpenApiError`] names each difference between document and routes.
+    pub fn openapi(&self, document: Value, table: &RouteTable) -> Result<Value, OpenApiError> {
+        self.completion.complete(document, table)
+    }
+
+    /// What [`openapi`](Self::openapi) does it with, to be told more.
+    pub fn openapi_completion(&self) -> Completion {
+        self.completion.clone()
     }
 
     /// The algorithms that tokens may be signed with.

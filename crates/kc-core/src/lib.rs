@@ -8,6 +8,7 @@
 //! | check a token | [`validator::JwtValidator`] |
 //! | trust several realms at once | [`issuers`] |
 //! | write an adapter for a framework | [`Gate`], [`Caller`], [`routes`], [`wire::RequestView`] |
+//! | describe the service by OpenAPI | [`openapi`] |
 //! | read why somebody was refused | [`wire::Problem::codes`] and `docs/errors.md`, a section for each |
 //! | bring keys, roles, users or HTTP of your own | the traits of [`keys`], [`roles`], [`users`], [`transport`] |
 //!
@@ -51,6 +52,8 @@ pub mod issuers;
 mod json;
 mod keycloak;
 pub mod keys;
+pub mod openapi;
+mod operations;
 mod pattern;
 mod principal;
 pub mod revocations;
@@ -73,7 +76,6 @@ pub use authenticator::{Authenticator, BearerAuthenticator};
 pub use error::AuthError;
 pub use guard::{Admission, Admitted, Caller, Gate, Guard, GuardBuilder, Refused, Rejected};
 pub use keycloak::{Keycloak, KeycloakBuilder, ResourceMetadata};
-pub use pattern::Segment;
 pub use principal::Principal;
 
 /// The README's example, compiled as this crate's.

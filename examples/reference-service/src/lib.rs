@@ -6,11 +6,16 @@
 //! | [`start`] | settings, the embedded issuer, the banner, the signals that end it |
 //! | [`access`] | who may call what |
 //! | [`answers`] | the bodies of the responses |
+//! | `schemas` | the same bodies, for poem-openapi (feature `poem-openapi`) |
 //! | [`parameters`] | what comes in by path and query |
+//! | [`docs`] | the API's description, and Swagger UI |
 
 pub mod access;
 pub mod answers;
 mod banner;
+pub mod docs;
 pub mod parameters;
+#[cfg(feature = "poem-openapi")]
+pub mod schemas;
 pub mod server;
 pub mod start;

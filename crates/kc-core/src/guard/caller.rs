@@ -76,7 +76,8 @@ impl Rejected {
     /// The response to a refusal.
     #[must_use]
     pub fn new(guard: &Guard, refusal: &Refusal) -> Self {
-        Self { response: Box::new(guard.response(refusal)), code: refusal.code() }
+        let rejected = Self { response: Box::new(guard.response(refusal)), code: refusal.code() };
+        rejected.marked()
     }
 
     /// The response to an error; what the caller is not told goes to the log.
@@ -85,27 +86,34 @@ impl Rejected {
         Self::new(guard, &guard.refuse(error))
     }
 
+    fn marked(mut self) -> Self {
+        if let Some(refused) = self.refused() {
+            self.response.extensions_mut().insert(refused);
+        }
+        self
+    }
+
     /// The refusal's stable code.
     #[must_use]
     pub fn code(&self) -> &'static str {
         self.code
     }
 
-    /// What to leave with the response for the audit: nothing, unless the refusal is about who calls. A parameter that
-    /// is wrong is not.
+    /// What the response tells the audit: nothing, unless the refusal is about who calls. A parameter that is wrong is
+    /// not. It stands in the response's extensions, for frameworks that have the same.
     #[must_use]
     pub fn refused(&self) -> Option<Refused> {
         let about_caller = matches!(self.response.status(), StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN);
         about_caller.then_some(Refused { code: self.code })
     }
 
-    /// The response.
+    /// The response, with [`Refused`] in its extensions where there is one.
     #[must_use]
     pub fn response(&self) -> &Response<Bytes> {
         &self.response
     }
 
-    /// The response.
+    /// The response, as [`response`](Self::response).
     #[must_use]
     pub fn into_response(self) -> Response<Bytes> {
         *self.response

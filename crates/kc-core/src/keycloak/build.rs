@@ -11,19 +11,20 @@ use crate::authenticator::{Authenticator, BearerAuthenticator};
 use crate::client::ClientAuthentication;
 use crate::clock::{Clock, SystemClock};
 use crate::guard::Guard;
-use crate::introspection::HttpIntrospector;
+use crate::introspection::{CachedIntrospector, HttpIntrospector, Introspector};
 use crate::issuers::{IssuerList, IssuerRegistry, IssuerRoles, IssuersValidator, TrustedIssuer};
 use crate::keys::{KeySource, PinnedKeys, RemoteKeys, RemoteKeysOptions};
+use crate::openapi::Completion;
 use crate::revocations::{MemoryRevocations, RealmRevocations, Revocations};
 use crate::roles::{KeycloakRoles, RoleExtractor};
 use crate::rules::AcrLevels;
 use crate::service_token::{ServiceTokenOptions, ServiceTokens};
-use crate::settings::{AuditLog, Settings, SettingsError};
+use crate::settings::{AuditLog, OpaqueTokens, Settings, SettingsError};
 use crate::transport::Transport;
 #[cfg(feature = "reqwest")]
 use crate::transport::{CircuitBreaker, ReqwestTransport, TransportOptions};
 use crate::users::{MemoryUsers, UserDirectory};
-use crate::validator::JwtValidator;
+use crate::validator::{IntrospectionValidator, JwtValidator, MixedValidator, TokenValidator};
 use crate::wire::{ExemptPaths, cors::CorsPolicy};
 
 /// What is put in the place of a default. Made by [`Keycloak::builder`].
@@ -189,6 +190,8 @@ impl KeycloakBuilder {
         let exempt = ExemptPaths::new(settings.exempt_paths()).map_err(|error| {
             SettingsError::unusable("KEYCLOAK_EXEMPT_PATHS", error.to_string(), "correct the path")
         })?;
+        let completion =
+            Completion::new(endpoints.authorization(), endpoints.public_token()).exempt(exempt.clone());
         let audit = match self.audit {
             Some(audit) => audit,
             None => audit(settings)?,
@@ -209,7 +212,7 @@ impl KeycloakBuilder {
         };
         let cors = CorsPolicy::new(settings.cors_allowed_origins());
         let guard = guard.build();
-        Ok(Keycloak { guard, remotes, users, revocations, service_tokens, cors, metadata })
+        Ok(Keycloak { guard, remotes, users, revocations, service_tokens, cors, metadata, completion })
     }
 }
 
@@ -244,6 +247,9 @@ fn pinned(settings: &Settings) -> Result<Option<Arc<dyn KeySource>>, SettingsErr
     })?;
     Ok(Some(Arc::new(pinned)))
 }
+
+/// Bytes that the remembered answers about opaque tokens may take, for each realm.
+const REMEMBERED_ANSWERS: u64 = 8 << 20;
 
 /// A realm, and what it is made with.
 struct Realm<'a> {
@@ -289,8 +295,26 @@ impl Realm<'_> {
             authentication(self.settings)?,
             Arc::clone(self.clock),
         );
-        let trusted = TrustedIssuer::new(server.realm(), Arc::new(validator), roles);
-        Ok(trusted.introspector(Arc::new(introspector)))
+        let introspector: Arc<dyn Introspector> = Arc::new(introspector);
+        let validator: Arc<dyn TokenValidator> = match self.settings.opaque_tokens() {
+            OpaqueTokens::Refuse => Arc::new(validator),
+            OpaqueTokens::Introspect => {
+                let (live, clock) = (Arc::clone(&introspector), Arc::clone(self.clock));
+                let cached = CachedIntrospector::new(
+                    live,
+                    self.settings.introspection_ttl(),
+                    REMEMBERED_ANSWERS,
+                    clock,
+                );
+                let (issuer, audiences) = (server.issuer(), server.audiences());
+                let introspected = IntrospectionValidator::builder(issuer, audiences, Arc::new(cached))
+                    .leeway(self.settings.leeway())
+                    .clock(Arc::clone(self.clock))
+                    .build();
+                Arc::new(MixedValidator::new(Arc::new(validator), Arc::new(introspected)))
+            }
+        };
+        Ok(TrustedIssuer::new(server.realm(), validator, roles).introspector(introspector))
     }
 }
 

@@ -6,7 +6,7 @@ use super::base_url::{self, BaseUrl};
 use super::endpoints::Endpoints;
 use super::error::{Defect, Problem, SettingsError};
 use super::server::{KeycloakServer, Server};
-use super::service::{AuditLog, SessionKey, SessionStore, TrustedProxy, UsersDatabase};
+use super::service::{AuditLog, OpaqueTokens, SessionKey, SessionStore, TrustedProxy, UsersDatabase};
 use super::source::Effective;
 use super::values::Values;
 use super::{Settings, syntax, variables};
@@ -66,6 +66,10 @@ impl Settings {
             jwks_cooldown: whole(variables::JWKS_COOLDOWN_SECONDS, 1..=3600, 10)?,
             jwks_max_stale: whole(variables::JWKS_MAX_STALE_SECONDS, 0..=MONTH, 86_400)?,
             http_timeout: whole(variables::HTTP_TIMEOUT_SECONDS, 1..=300, 5)?,
+            opaque_tokens: values
+                .text(variables::OPAQUE_TOKENS, OpaqueTokens::parse)?
+                .unwrap_or(OpaqueTokens::Refuse),
+            introspection_ttl: whole(variables::INTROSPECTION_TTL_SECONDS, 0..=3600, 30)?,
             token_cache_bytes: values
                 .text(variables::TOKEN_CACHE_BYTES, |text| syntax::number(text, "bytes", &(0..=GIB)))?
                 .unwrap_or(DEFAULT_TOKEN_CACHE_BYTES),

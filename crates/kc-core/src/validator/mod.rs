@@ -4,12 +4,14 @@
 //! | --- | --- |
 //! | signed JWTs, as Keycloak issues them | [`JwtValidator`] |
 //! | lightweight and opaque tokens, which only Keycloak can read | [`IntrospectionValidator`] |
+//! | both, in one service | [`MixedValidator`] |
 //! | signed JWTs, to which userinfo adds what it knows of the user | [`UserinfoValidator`] |
 
 mod checks;
 mod introspection;
 mod jws;
 mod jwt;
+mod mixed;
 mod unverified;
 mod userinfo;
 
@@ -20,6 +22,7 @@ use async_trait::async_trait;
 pub use self::checks::Policy;
 pub use self::introspection::{IntrospectionValidator, IntrospectionValidatorBuilder};
 pub use self::jwt::{DangerousJwt, JwtValidator, JwtValidatorBuilder};
+pub use self::mixed::MixedValidator;
 pub(crate) use self::unverified::Unverified;
 pub use self::userinfo::{
     DangerousUserinfo, UserinfoEndpoint, UserinfoError, UserinfoSignature, UserinfoValidator,
