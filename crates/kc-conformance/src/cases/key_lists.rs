@@ -102,15 +102,13 @@ fn listed(
 ) -> Case {
     Case::own(id, spec, async move |kit| {
         let bent = kit.issuer.kid(Alg::Rs256).await?;
-        kit.issuer.rotate(Alg::Rs256).await?;
-        let bent_key = jwk(&kit.issuer.jwks().await?, &bent)?;
-        let _stand_in = serving(kit, |other| {
-            let mut keys = list(bent_key);
-            keys.push(other);
-            keys
-        })
-        .await?;
-        kit.me(&kit.token("alice").await?).await?.has_status(200)?;
+        let mut keys = list(jwk(&kit.issuer.jwks().await?, &bent)?);
+        let (other, other_key) = kit.issuer.spare_key(Alg::Rs256).await?;
+        keys.push(other_key);
+        let stand_in = StandIn::start().await?;
+        stand_in.answer_json("/certs", &json!({ "keys": keys }));
+        start_at(kit, &stand_in).await?;
+        kit.me(&kit.mint().key(other).sign().await?).await?.has_status(200)?;
         let reply = kit.me(&kit.mint().key(bent).sign().await?).await?;
         if codes.is_empty() { reply.has_status(200) } else { reply.refused_as(401, codes) }
     })

@@ -225,6 +225,16 @@ impl Authority {
         Ok(kid)
     }
 
+    /// A key for a list that a stand-in serves: its `kid` and its JWK. A real server doesn't hear of it.
+    pub(crate) async fn spare_key(&self, alg: Alg) -> Result<(String, Value), Failure> {
+        let kid = self.dev.rotate(alg).await?;
+        let keys = self.dev.jwks().await?;
+        let keys = keys.get("keys").and_then(Value::as_array);
+        let key = keys.into_iter().flatten().find(|key| key.get("kid").is_some_and(|id| *id == kid));
+        let key = key.cloned().ok_or_else(|| Failure::new("the issuer's list lacks its own key"))?;
+        Ok((kid, key))
+    }
+
     /// Takes a key out of the list.
     pub(crate) async fn disable_key(&self, kid: &str) -> Result<(), Failure> {
         self.dev.disable_key(kid)?;
