@@ -12,21 +12,48 @@ struct Layer {
     ours: &'static [&'static str],
     /// Crates of ours that not even its tests may use.
     never: &'static [&'static str],
+    /// Exceptions to `never`: a crate of ours, and the feature that alone brings it. Without the feature, which must not be
+    /// a default one, whatever names the crate does not compile.
+    by_feature: &'static [(&'static str, &'static str)],
     /// Web frameworks that it may depend on.
     frameworks: &'static [&'static str],
 }
 
 /// Every crate under `crates/` has a line here.
 const LAYERS: &[Layer] = &[
-    Layer { name: "kc-actix", ours: &["kc-core"], never: &[], frameworks: &["actix"] },
-    Layer { name: "kc-axum", ours: &["kc-core"], never: &[], frameworks: &["axum", "tower"] },
-    Layer { name: "kc-cli", ours: &["kc-conformance", "kc-dev"], never: &[], frameworks: &[] },
-    // A suite that shares code with what it judges proves nothing.
-    Layer { name: "kc-conformance", ours: &["kc-dev"], never: &["kc-core"], frameworks: &[] },
-    Layer { name: "kc-core", ours: &[], never: &[], frameworks: &[] },
+    Layer { name: "kc-actix", ours: &["kc-core"], never: &[], by_feature: &[], frameworks: &["actix"] },
+    Layer {
+        name: "kc-axum",
+        ours: &["kc-core"],
+        never: &[],
+        by_feature: &[],
+        frameworks: &["axum", "tower"],
+    },
+    Layer {
+        name: "kc-cli",
+        ours: &["kc-conformance", "kc-dev"],
+        never: &[],
+        by_feature: &[],
+        frameworks: &[],
+    },
+    // A suite that shares code with what it judges proves nothing. The suites for kc-core's traits have to know them.
+    Layer {
+        name: "kc-conformance",
+        ours: &["kc-dev"],
+        never: &["kc-core"],
+        by_feature: &[("kc-core", "contract")],
+        frameworks: &[],
+    },
+    Layer { name: "kc-core", ours: &[], never: &[], by_feature: &[], frameworks: &[] },
     // An issuer that shares the parser of what it tests proves nothing.
-    Layer { name: "kc-dev", ours: &[], never: &["kc-core", "kc-axum"], frameworks: &["axum", "tower"] },
-    Layer { name: "kc-poem", ours: &["kc-core"], never: &[], frameworks: &["poem"] },
+    Layer {
+        name: "kc-dev",
+        ours: &[],
+        never: &["kc-core", "kc-axum"],
+        by_feature: &[],
+        frameworks: &["axum", "tower"],
+    },
+    Layer { name: "kc-poem", ours: &["kc-core"], never: &[], by_feature: &[], frameworks: &["poem"] },
 ];
 
 /// Web frameworks and what belongs to one: the first part of a crate's name.
@@ -105,7 +132,11 @@ fn one(workspace: &Workspace, package: &Package, layer: &Layer) -> Vec<String> {
         let (from, to) = (package.name.as_str(), dependency.name.as_str());
         let for_tests = dependency.kind == Kind::Dev;
         if let Some(ours) = workspace.package(to) {
-            if layer.never.contains(&to) {
+            if let Some((_, feature)) = layer.by_feature.iter().find(|(name, _)| *name == to) {
+                if !package.only_by_feature(dependency, feature) {
+                    broken.push(format!("{from} depends on {to}: only its feature `{feature}` may bring it"));
+                }
+            } else if layer.never.contains(&to) {
                 broken.push(format!("{from} depends on {to}: not even its tests may"));
             } else if !for_tests && !layer.ours.contains(&to) {
                 broken.push(format!("{from} depends on {to}: arrows only point down"));
@@ -141,9 +172,21 @@ mod tests {
 
     /// Three layers as they are: what holds for them is the same for all.
     const THREE: &[Layer] = &[
-        Layer { name: "kc-axum", ours: &["kc-core"], never: &[], frameworks: &["axum", "tower"] },
-        Layer { name: "kc-core", ours: &[], never: &[], frameworks: &[] },
-        Layer { name: "kc-dev", ours: &[], never: &["kc-core", "kc-axum"], frameworks: &["axum", "tower"] },
+        Layer {
+            name: "kc-axum",
+            ours: &["kc-core"],
+            never: &[],
+            by_feature: &[],
+            frameworks: &["axum", "tower"],
+        },
+        Layer { name: "kc-core", ours: &[], never: &[], by_feature: &[], frameworks: &[] },
+        Layer {
+            name: "kc-dev",
+            ours: &[],
+            never: &["kc-core", "kc-axum"],
+            by_feature: &[],
+            frameworks: &["axum", "tower"],
+        },
     ];
 
     fn workspace(packages: &[(&str, &str)]) -> Workspace {
@@ -197,6 +240,42 @@ mod tests {
     fn the_issuer_may_not_use_core_even_in_tests() {
         assert_eq!(broken("", "", r#"{"name":"kc-core","kind":"dev"}"#).len(), 1);
         assert_eq!(broken("", "", r#"{"name":"kc-core"}"#).len(), 1);
+    }
+
+    #[test]
+    fn what_only_a_feature_may_bring_is_refused_otherwise() {
+        let layers = &[
+            Layer {
+                name: "suite",
+                ours: &[],
+                never: &["kc-core"],
+                by_feature: &[("kc-core", "contract")],
+                frameworks: &[],
+            },
+            Layer { name: "kc-core", ours: &[], never: &[], by_feature: &[], frameworks: &[] },
+        ];
+        let broken = |dependency: &str, features: &str| {
+            let packages = format!(
+                r#"{{"name":"suite","manifest_path":"/w/crates/suite/Cargo.toml","features":{features},"dependencies":[{dependency}]}},
+                   {{"name":"kc-core","manifest_path":"/w/crates/kc-core/Cargo.toml"}}"#
+            );
+            let metadata =
+                format!(r#"{{"workspace_root":"/w","target_directory":"/t","packages":[{packages}]}}"#);
+            direct(&Workspace::from_metadata(&metadata).unwrap(), layers).len()
+        };
+        let (optional, always) = (r#"{"name":"kc-core","optional":true}"#, r#"{"name":"kc-core"}"#);
+        let right = r#"{"contract":["dep:kc-core"]}"#;
+        assert_eq!(broken(optional, right), 0);
+        assert_eq!(broken(always, right), 1);
+        assert_eq!(broken(r#"{"name":"kc-core","kind":"dev"}"#, right), 1);
+        assert_eq!(broken(optional, r#"{"default":["contract"],"contract":["dep:kc-core"]}"#), 1);
+        assert_eq!(
+            broken(optional, r#"{"default":["all"],"all":["contract"],"contract":["dep:kc-core"]}"#),
+            1
+        );
+        assert_eq!(broken(optional, r#"{"contract":["dep:kc-core"],"other":["kc-core/x"]}"#), 1);
+        assert_eq!(broken(optional, r#"{"contract":["dep:kc-core"],"other":["dep:kc-core"]}"#), 1);
+        assert_eq!(broken(optional, r#"{"contract":["dep:kc-core"],"other":["kc-core?/x"]}"#), 0);
     }
 
     #[test]
