@@ -96,7 +96,7 @@ async fn other_issuer(bed: &Bed<'_>) -> Held {
 
 async fn forged(bed: &Bed<'_>) -> Held {
     bed.refuses_mint(bed.alice().unsigned(), "one without a signature").await?;
-    bed.refuses_mint(bed.alice().unknown_key(Alg::Rs256), "one that a stranger signed").await?;
+    bed.refuses_mint(bed.alice().unknown_key(Alg::Es256), "one that a stranger signed").await?;
     let kid = bed.issuer.kid(Alg::Rs256).await.map_err(|error| error.to_string())?;
     let posing = bed.alice().unknown_key(Alg::Rs256).header("kid", kid.as_str());
     bed.refuses_mint(posing, "one that a stranger signed in the name of the key").await?;
@@ -150,7 +150,7 @@ async fn elsewhere(bed: &Bed<'_>) -> Held {
     for name in ["jku", "x5u", "jwk", "kid"] {
         let mint = bed.alice().header(name, url.as_str());
         // Refused or not is another clause's business.
-        let _ = bed.validator.validate(&mint.unknown_key(Alg::Rs256).sign().await.map_err(text)?).await;
+        let _ = bed.validator.validate(&mint.unknown_key(Alg::Es256).sign().await.map_err(text)?).await;
     }
     for name in ["iss", "jwks_uri", "introspection_endpoint", "userinfo_endpoint"] {
         for mint in
@@ -168,7 +168,7 @@ async fn secret(bed: &Bed<'_>) -> Held {
         bed.alice(),
         bed.alice().expires_in(-60),
         bed.alice().claim("aud", "kc-contract"),
-        bed.alice().unknown_key(Alg::Rs256),
+        bed.alice().unknown_key(Alg::Es256),
         bed.other.mint().user("alice"),
         bed.alice().kind(TokenKind::Id),
     ];

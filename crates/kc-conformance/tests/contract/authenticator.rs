@@ -44,7 +44,7 @@ async fn credentials(issuer: &DevIssuer) -> Credentials {
 
 #[tokio::test]
 async fn the_bearer_authenticator_keeps_the_contract() {
-    let issuer = DevIssuer::start().await.unwrap();
+    let issuer = DevIssuer::builder().shared_keys().start().await.unwrap();
     let credentials = credentials(&issuer).await;
     contract::authenticator(async || bearer(&issuer), &credentials).await.unwrap();
     let with_users = async || bearer(&issuer).users(Arc::new(MemoryUsers::default()), true);
@@ -110,7 +110,7 @@ impl Authenticator for Broken {
 
 #[tokio::test]
 async fn each_clause_about_authenticators_catches_what_it_is_for() {
-    let issuer = DevIssuer::start().await.unwrap();
+    let issuer = DevIssuer::builder().shared_keys().start().await.unwrap();
     let credentials = credentials(&issuer).await;
     let defects = [
         (Defect::EverybodyNeedsIt, "a request without credentials of its kind is left to others"),

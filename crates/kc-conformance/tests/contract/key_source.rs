@@ -19,7 +19,14 @@ const JWKS: &str =
 #[tokio::test]
 async fn pinned_keys_keep_the_contract() {
     contract::key_source(|| PinnedKeys::from_jwks(JWKS.as_bytes()).unwrap()).await.unwrap();
-    let pem = kc_dev::DevIssuer::start().await.unwrap().public_key_pem(kc_dev::Alg::Rs256).await.unwrap();
+    let pem = kc_dev::DevIssuer::builder()
+        .shared_keys()
+        .start()
+        .await
+        .unwrap()
+        .public_key_pem(kc_dev::Alg::Rs256)
+        .await
+        .unwrap();
     contract::key_source(|| PinnedKeys::from_pem(&pem).unwrap()).await.unwrap();
 }
 

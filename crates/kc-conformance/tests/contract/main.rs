@@ -16,7 +16,8 @@ mod token_validator;
 mod transport;
 mod user_directory;
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use http::Uri;
@@ -28,10 +29,17 @@ use kc_core::secret::Secret;
 use kc_core::transport::{ReqwestTransport, Transport, TransportOptions};
 use kc_core::validator::{JwtValidator, JwtValidatorBuilder};
 use kc_dev::DevIssuer;
+use tokio::runtime;
 
+/// One for each runtime: its connections belong to that, and reading the system's certificates takes long.
 fn http() -> Arc<dyn Transport> {
-    let options = TransportOptions { timeout: Duration::from_secs(2), ..TransportOptions::default() };
-    Arc::new(ReqwestTransport::new(options).unwrap())
+    static ALL: Mutex<Option<HashMap<runtime::Id, Arc<dyn Transport>>>> = Mutex::new(None);
+    let mut all = ALL.lock().unwrap();
+    let of_this = all.get_or_insert_default().entry(runtime::Handle::current().id()).or_insert_with(|| {
+        let options = TransportOptions { timeout: Duration::from_secs(2), ..TransportOptions::default() };
+        Arc::new(ReqwestTransport::new(options).unwrap())
+    });
+    Arc::clone(of_this)
 }
 
 fn endpoint(issuer: &DevIssuer, name: &str) -> Uri {

@@ -39,7 +39,7 @@ async fn signed(issuer: &DevIssuer, alg: Alg, algorithm: Algorithm) -> (Of, Vec<
 
 #[tokio::test]
 async fn the_verifier_of_every_algorithm_keeps_the_contract() {
-    let issuer = DevIssuer::start().await.unwrap();
+    let issuer = DevIssuer::builder().shared_keys().start().await.unwrap();
     use {Alg as D, Algorithm as C};
     for (alg, algorithm) in [
         (D::Rs256, C::Rs256),
@@ -117,7 +117,7 @@ impl SignatureVerifier for Broken {
 
 #[tokio::test]
 async fn each_clause_about_verifiers_catches_what_it_is_for() {
-    let issuer = DevIssuer::start().await.unwrap();
+    let issuer = DevIssuer::builder().shared_keys().start().await.unwrap();
     let (good, known) = signed(&issuer, Alg::Es256, Algorithm::Es256).await;
     let defects = [
         (Defect::RefusesAll, "a good signature is accepted, every time"),
