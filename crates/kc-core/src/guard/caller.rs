@@ -33,7 +33,7 @@ impl Caller {
             "the handler of {route:?} asks who calls, but its route is not guarded: {remedy}"
         );
         let refusal = Refusal::from(AuthError::Internal { reason: String::new() });
-        Rejected { response: Box::new(refusal.to_response("")), code: refusal.code() }
+        Rejected::from_parts(refusal.to_response(""), &refusal)
     }
 
     /// The caller, if one is known.
@@ -60,7 +60,7 @@ impl Caller {
     pub async fn allowed(&self, request: &RequestView<'_>, rule: &Rule) -> Result<&Principal, Rejected> {
         let principal = self.principal()?;
         let decision = self.guard.authorize(request, principal, rule).await;
-        decision.map(|()| principal).map_err(|refusal| Rejected::new(&self.guard, &refusal))
+        decision.map(|()| principal).map_err(|refusal| Rejected::to(&self.guard, request, &refusal))
     }
 }
 
@@ -70,13 +70,25 @@ pub struct Rejected {
     // Boxed: a refusal is the rare case, and every extractor returns one.
     response: Box<Response<Bytes>>,
     code: &'static str,
+    about_caller: bool,
 }
 
 impl Rejected {
     /// The response to a refusal.
     #[must_use]
     pub fn new(guard: &Guard, refusal: &Refusal) -> Self {
-        Self { response: Box::new(guard.response(refusal)), code: refusal.code() }
+        Self::from_parts(guard.response(refusal), refusal)
+    }
+
+    /// The response to a refusal of this request, which a gRPC client understands if it came from one.
+    #[must_use]
+    pub fn to(guard: &Guard, request: &RequestView<'_>, refusal: &Refusal) -> Self {
+        Self::from_parts(guard.response_to(request, refusal), refusal)
+    }
+
+    fn from_parts(response: Response<Bytes>, refusal: &Refusal) -> Self {
+        let about_caller = matches!(refusal.status(), StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN);
+        Self { response: Box::new(response), code: refusal.code(), about_caller }
     }
 
     /// The response to an error; what the caller is not told goes to the log.
@@ -95,8 +107,7 @@ impl Rejected {
     /// is wrong is not.
     #[must_use]
     pub fn refused(&self) -> Option<Refused> {
-        let about_caller = matches!(self.response.status(), StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN);
-        about_caller.then_some(Refused { code: self.code })
+        self.about_caller.then_some(Refused { code: self.code })
     }
 
     /// The response.
