@@ -12,48 +12,28 @@ struct Layer {
     ours: &'static [&'static str],
     /// Crates of ours that not even its tests may use.
     never: &'static [&'static str],
-    /// Exceptions to `never`: a crate of ours, and the feature that alone brings it. Without the feature, which must not be
-    /// a default one, whatever names the crate does not compile.
-    by_feature: &'static [(&'static str, &'static str)],
     /// Web frameworks that it may depend on.
     frameworks: &'static [&'static str],
 }
 
 /// Every crate under `crates/` has a line here.
 const LAYERS: &[Layer] = &[
-    Layer { name: "kc-actix", ours: &["kc-core"], never: &[], by_feature: &[], frameworks: &["actix"] },
-    Layer {
-        name: "kc-axum",
-        ours: &["kc-core"],
-        never: &[],
-        by_feature: &[],
-        frameworks: &["axum", "tower"],
-    },
-    Layer {
-        name: "kc-cli",
-        ours: &["kc-conformance", "kc-dev"],
-        never: &[],
-        by_feature: &[],
-        frameworks: &[],
-    },
-    // A suite that shares code with what it judges proves nothing. The suites for kc-core's traits have to know them.
-    Layer {
-        name: "kc-conformance",
-        ours: &["kc-dev"],
-        never: &["kc-core"],
-        by_feature: &[("kc-core", "contract")],
-        frameworks: &[],
-    },
-    Layer { name: "kc-core", ours: &[], never: &[], by_feature: &[], frameworks: &[] },
+    Layer { name: "kc-actix", ours: &["kc-core"], never: &[], frameworks: &["actix"] },
+    Layer { name: "kc-axum", ours: &["kc-core"], never: &[], frameworks: &["axum", "tower"] },
+    Layer { name: "kc-cli", ours: &["kc-conformance", "kc-core", "kc-dev"], never: &[], frameworks: &[] },
+    // A suite that shares code with what it judges proves nothing.
+    Layer { name: "kc-conformance", ours: &["kc-dev"], never: &["kc-core"], frameworks: &[] },
+    Layer { name: "kc-core", ours: &[], never: &[], frameworks: &[] },
     // An issuer that shares the parser of what it tests proves nothing.
-    Layer {
-        name: "kc-dev",
-        ours: &[],
-        never: &["kc-core", "kc-axum"],
-        by_feature: &[],
-        frameworks: &["axum", "tower"],
-    },
-    Layer { name: "kc-poem", ours: &["kc-core"], never: &[], by_feature: &[], frameworks: &["poem"] },
+    Layer { name: "kc-dev", ours: &[], never: &["kc-core", "kc-axum"], frameworks: &["axum", "tower"] },
+    Layer { name: "kc-poem", ours: &["kc-core"], never: &[], frameworks: &["poem"] },
+];
+
+/// Exceptions to `never`: a crate of ours, another one, and the feature of the first that alone brings the other. Without the
+/// feature, which must not be a default one, whatever names the other crate does not compile.
+const BY_FEATURE: &[(&str, &str, &str)] = &[
+    // The suites for kc-core's traits have to know them.
+    ("kc-conformance", "kc-core", "contract"),
 ];
 
 /// Web frameworks and what belongs to one: the first part of a crate's name.
@@ -132,7 +112,8 @@ fn one(workspace: &Workspace, package: &Package, layer: &Layer) -> Vec<String> {
         let (from, to) = (package.name.as_str(), dependency.name.as_str());
         let for_tests = dependency.kind == Kind::Dev;
         if let Some(ours) = workspace.package(to) {
-            if let Some((_, feature)) = layer.by_feature.iter().find(|(name, _)| *name == to) {
+            let exception = BY_FEATURE.iter().find(|(of, other, _)| (*of, *other) == (from, to));
+            if let Some((_, _, feature)) = exception {
                 if !package.only_by_feature(dependency, feature) {
                     broken.push(format!("{from} depends on {to}: only its feature `{feature}` may bring it"));
                 }
@@ -172,21 +153,9 @@ mod tests {
 
     /// Three layers as they are: what holds for them is the same for all.
     const THREE: &[Layer] = &[
-        Layer {
-            name: "kc-axum",
-            ours: &["kc-core"],
-            never: &[],
-            by_feature: &[],
-            frameworks: &["axum", "tower"],
-        },
-        Layer { name: "kc-core", ours: &[], never: &[], by_feature: &[], frameworks: &[] },
-        Layer {
-            name: "kc-dev",
-            ours: &[],
-            never: &["kc-core", "kc-axum"],
-            by_feature: &[],
-            frameworks: &["axum", "tower"],
-        },
+        Layer { name: "kc-axum", ours: &["kc-core"], never: &[], frameworks: &["axum", "tower"] },
+        Layer { name: "kc-core", ours: &[], never: &[], frameworks: &[] },
+        Layer { name: "kc-dev", ours: &[], never: &["kc-core", "kc-axum"], frameworks: &["axum", "tower"] },
     ];
 
     fn workspace(packages: &[(&str, &str)]) -> Workspace {
@@ -245,18 +214,12 @@ mod tests {
     #[test]
     fn what_only_a_feature_may_bring_is_refused_otherwise() {
         let layers = &[
-            Layer {
-                name: "suite",
-                ours: &[],
-                never: &["kc-core"],
-                by_feature: &[("kc-core", "contract")],
-                frameworks: &[],
-            },
-            Layer { name: "kc-core", ours: &[], never: &[], by_feature: &[], frameworks: &[] },
+            Layer { name: "kc-conformance", ours: &[], never: &["kc-core"], frameworks: &[] },
+            Layer { name: "kc-core", ours: &[], never: &[], frameworks: &[] },
         ];
         let broken = |dependency: &str, features: &str| {
             let packages = format!(
-                r#"{{"name":"suite","manifest_path":"/w/crates/suite/Cargo.toml","features":{features},"dependencies":[{dependency}]}},
+                r#"{{"name":"kc-conformance","manifest_path":"/w/crates/kc-conformance/Cargo.toml","features":{features},"dependencies":[{dependency}]}},
                    {{"name":"kc-core","manifest_path":"/w/crates/kc-core/Cargo.toml"}}"#
             );
             let metadata =

@@ -62,12 +62,19 @@ pub(crate) const ALL: &[Suite] = &[
         about: "the tests against a real Keycloak, which is started and stopped",
         run: real_keycloak,
     },
+    Suite {
+        name: "browser",
+        about: "the pages of the example services in Chromium, with a real Keycloak",
+        run: browser,
+    },
 ];
 
 /// The package whose tests all need a real Keycloak.
 const KEYCLOAK_PACKAGE: &str = "keycloak-tests";
 /// A test of another package that needs one: what the embedded issuer answers, compared.
 const KEYCLOAK_TEST: (&str, &str) = ("kc-dev", "agrees_with_keycloak");
+/// The package whose tests all need a real Keycloak and a browser.
+const BROWSER_PACKAGE: &str = "browser-tests";
 /// Where the tests find the server.
 const KEYCLOAK_URL: &str = "KC_TEST_KEYCLOAK_URL";
 
@@ -90,7 +97,8 @@ pub(crate) fn run(workspace: &Workspace, only: &[String]) -> Result<bool, Failur
 }
 
 fn tools(workspace: &Workspace, log: &mut Log) -> Result<Outcome, Failure> {
-    let programs: Vec<&tools::Tool> = std::iter::once(&tools::C_COMPILER).chain(tools::KEYCLOAK).collect();
+    let programs: Vec<&tools::Tool> =
+        [&tools::C_COMPILER, &tools::BROWSER].into_iter().chain(tools::KEYCLOAK).collect();
     tools::ensure(&programs, log)?;
     tools::ensure_components(workspace, log)?;
     tools::ensure_cargo_deny(workspace, log)?;
@@ -223,10 +231,11 @@ fn deny(workspace: &Workspace, log: &mut Log) -> Result<Command, Failure> {
 }
 
 fn tests(workspace: &Workspace, log: &mut Log) -> Result<Outcome, Failure> {
-    let mut arguments: Vec<&str> =
-        vec!["--workspace", "--exclude", KEYCLOAK_PACKAGE, "--lib", "--bins", "--examples"];
+    let elsewhere = [KEYCLOAK_PACKAGE, BROWSER_PACKAGE];
+    let mut arguments = vec!["--workspace", "--lib", "--bins", "--examples"];
+    arguments.extend(elsewhere.iter().flat_map(|package| ["--exclude", package]));
     // Integration tests are named one by one, because one of them needs the server.
-    for package in workspace.packages.iter().filter(|package| package.name != KEYCLOAK_PACKAGE) {
+    for package in workspace.packages.iter().filter(|package| !elsewhere.contains(&&*package.name)) {
         for test in
             package.tests.iter().filter(|test| (package.name.as_str(), test.as_str()) != KEYCLOAK_TEST)
         {
@@ -235,7 +244,7 @@ fn tests(workspace: &Workspace, log: &mut Log) -> Result<Outcome, Failure> {
     }
     let run = cargo_test(workspace, log, &arguments, None)?;
     let packages = workspace.packages.iter().map(|package| package.name.as_str());
-    Ok(run.outcome(packages.filter(|name| *name != KEYCLOAK_PACKAGE)))
+    Ok(run.outcome(packages.filter(|name| !elsewhere.contains(name))))
 }
 
 fn doctests(workspace: &Workspace, log: &mut Log) -> Result<Outcome, Failure> {
@@ -278,6 +287,18 @@ fn real_keycloak(workspace: &Workspace, log: &mut Log) -> Result<Outcome, Failur
                 _ => Verdict::Failed(why),
             };
         }
+    }
+    Ok(outcome)
+}
+
+fn browser(workspace: &Workspace, log: &mut Log) -> Result<Outcome, Failure> {
+    tools::ensure(&[&tools::BROWSER], log)?;
+    let server = keycloak::start(workspace, log)?;
+    let run = cargo_test(workspace, log, &["--package", BROWSER_PACKAGE, "--tests"], Some(&server.url));
+    server.stop(log)?;
+    let outcome = run?.outcome([BROWSER_PACKAGE].into_iter());
+    if outcome.tests.iter().all(|(_, tally)| tally.passed + tally.failed == 0) {
+        return Ok(Outcome::failed("no test ran in the browser".to_owned()));
     }
     Ok(outcome)
 }

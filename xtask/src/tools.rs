@@ -34,6 +34,13 @@ pub(crate) const KEYCLOAK: &[Tool] = &[
     Tool { name: "Maven (mvn)", present: || on_path("mvn"), packages: &[&["maven"]] },
 ];
 
+/// What drives the pages of the example services.
+pub(crate) const BROWSER: Tool = Tool {
+    name: "Chromium and chromedriver",
+    present: || runs("chromedriver", "--version") && on_path("chromium"),
+    packages: &[&["chromium", "chromium-driver"]],
+};
+
 /// The release of cargo-deny that `deny.toml` was written for.
 const CARGO_DENY: &str = "0.20.2";
 

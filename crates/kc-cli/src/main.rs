@@ -1,6 +1,7 @@
 //! The program `kc`: what helps around services that Keycloak protects.
 
 mod conformance;
+mod token;
 
 use std::process::ExitCode;
 
@@ -11,6 +12,7 @@ Usage: kc COMMAND
 
 Commands:
   conformance   Runs the conformance suite against a service, in whatever language it is
+  token         Looks at tokens: verify
 
 Options:
   -h, --help      This text; kc COMMAND --help tells more
@@ -22,6 +24,7 @@ fn main() -> ExitCode {
     let first = arguments.next();
     match first.as_ref().and_then(|first| first.to_str()) {
         Some("conformance") => conformance::main(arguments),
+        Some("token") => token::main(arguments),
         Some("-h" | "--help" | "help") => {
             print!("{HELP}");
             ExitCode::SUCCESS

@@ -1,4 +1,5 @@
-//! What it costs to check a token that was not seen before, beside the signature alone and beside `jsonwebtoken`.
+//! What it costs to check a token that was not seen before, beside the signature alone and beside `jsonwebtoken`; and
+//! what it costs to decide about a request whose token was.
 //!
 //! ```text
 //! cargo bench -p kc-core --bench validate                     a table of times and ratios
@@ -14,6 +15,7 @@
     reason = "a benchmark that cannot be set up has nothing to say"
 )]
 
+use std::cell::Cell;
 use std::hint::black_box;
 use std::pin::pin;
 use std::sync::Arc;
@@ -26,10 +28,18 @@ use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, ED25519, EcdsaKeyPair, Ed25519KeyPair, KeyPair,
     ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_SHA256, RsaKeyPair, RsaPublicKeyComponents,
 };
+use http::HeaderMap;
 use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{DecodingKey, Validation, decode};
+use kc_core::audit::NoAudit;
 use kc_core::keys::PinnedKeys;
+use kc_core::revocations::MemoryRevocations;
+use kc_core::roles::KeycloakRoles;
+use kc_core::rules::{Rule, any_role};
+use kc_core::users::MemoryUsers;
 use kc_core::validator::{JwtValidator, TokenValidator};
+use kc_core::wire::RequestView;
+use kc_core::{BearerAuthenticator, Gate, Guard};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -174,6 +184,35 @@ fn cases() -> Vec<Case> {
     cases.push(raw("eddsa", "EdDSA: the signature alone, key parsed once", &eddsa, &ed_token));
     cases.push(theirs("eddsa-jwt", "EdDSA: jsonwebtoken into a struct", "eddsa", &eddsa, &ed_token));
     cases.push(ours("eddsa-kc", "EdDSA: JwtValidator", "eddsa", &eddsa, &ed_token));
+    cases.push(guarded(
+        "guard-new",
+        "RS256: the guard's decision, nothing remembered",
+        &rs256,
+        &[&rs_token],
+        0,
+    ));
+    cases.push(guarded(
+        "guard-known",
+        "RS256: the guard's decision, token seen before",
+        &rs256,
+        &[&rs_token],
+        MIB_32,
+    ));
+    let others: Vec<String> = (0..2_000)
+        .map(|n| {
+            let mut payload = usual.clone();
+            payload["jti"] = json!(format!("onrtac:{n:0>36}"));
+            token(&rs256, &payload)
+        })
+        .collect();
+    let others: Vec<&str> = others.iter().map(String::as_str).collect();
+    cases.push(guarded(
+        "guard-2000",
+        "RS256: the guard's decision, 2,000 tokens in turn",
+        &rs256,
+        &others,
+        MIB_32,
+    ));
     cases
 }
 
@@ -243,6 +282,48 @@ fn ours(id: &'static str, what: &'static str, raw: &'static str, signer: &Signer
         black_box(verdict.unwrap());
     };
     Case { id, what, raw, run: Box::new(run) }
+}
+
+const MIB_32: u64 = 32 << 20;
+
+/// What an adapter asks for a request: header, token, revocations, the rule; no audit.
+fn guarded(id: &'static str, what: &'static str, signer: &Signer, tokens: &[&str], remember: u64) -> Case {
+    const READ: Rule = any_role(&["api-read", "api-admin"]);
+    let keys = PinnedKeys::from_jwks(json!({ "keys": [signer.jwk] }).to_string().as_bytes()).unwrap();
+    let validator = JwtValidator::builder(ISSUER, ["api"], Arc::new(keys)).build();
+    let bearer = BearerAuthenticator::new(Arc::new(validator), Arc::new(KeycloakRoles::new("api")))
+        .users(Arc::new(MemoryUsers::default()), true)
+        .revocations(Arc::new(MemoryRevocations::default()))
+        .remember(remember);
+    let guard =
+        Guard::builder("kc-demo").add_authenticator(Arc::new(bearer)).audit(Arc::new(NoAudit)).build();
+    let gate = Gate::of_route(&guard, READ, "/items");
+    let requests: Vec<HeaderMap> = tokens
+        .iter()
+        .map(|token| {
+            let mut headers = HeaderMap::new();
+            headers.insert("host", "127.0.0.1:8000".parse().unwrap());
+            headers.insert("user-agent", "bench".parse().unwrap());
+            headers.insert("accept", "*/*".parse().unwrap());
+            headers.insert("authorization", format!("Bearer {token}").parse().unwrap());
+            headers
+        })
+        .collect();
+    let turn = Cell::new(0);
+    let run = move || {
+        let headers = &requests[turn.replace((turn.get() + 1) % requests.len())];
+        let request = RequestView { method: "GET", path: "/items", route: None, headers, peer: None };
+        let Poll::Ready((outcome, audit)) =
+            pin!(gate.admit(black_box(&request))).poll(&mut Context::from_waker(Waker::noop()))
+        else {
+            return;
+        };
+        assert!(black_box(outcome).is_ok());
+        audit.finish(200, None);
+    };
+    // What is remembered is so before anything is measured.
+    tokens.iter().for_each(|_| run());
+    Case { id, what, raw: "rs256", run: Box::new(run) }
 }
 
 fn rs256() -> Signer {

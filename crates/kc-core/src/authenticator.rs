@@ -8,7 +8,10 @@ use async_trait::async_trait;
 use crate::clock::{Clock, SystemClock};
 use crate::error::AuthError;
 use crate::principal::Principal;
+use crate::revocations::Revocations;
 use crate::roles::RoleExtractor;
+use crate::token::{Claims, TokenError};
+use crate::token_cache::TokenCache;
 use crate::users::{User, UserDirectory};
 use crate::validator::TokenValidator;
 use crate::wire::{BearerCredentials, RequestView};
@@ -25,6 +28,13 @@ pub trait Authenticator: fmt::Debug + Send + Sync {
     /// # Errors
     /// [`AuthError`] when there are credentials and they are not accepted, or could not be checked.
     async fn authenticate(&self, request: &RequestView<'_>) -> Result<Option<Principal>, AuthError>;
+
+    /// The same caller as `authenticate` would find, if that can be told at once, from memory. `None` says nothing:
+    /// `authenticate` is asked then. Default: `None`.
+    fn recall(&self, request: &RequestView<'_>) -> Option<Principal> {
+        let _ = request;
+        None
+    }
 }
 
 /// `Authorization: Bearer` (RFC 6750).
@@ -33,6 +43,8 @@ pub struct BearerAuthenticator {
     validator: Arc<dyn TokenValidator>,
     roles: Arc<dyn RoleExtractor>,
     users: Option<LocalUsers>,
+    revocations: Option<Arc<dyn Revocations>>,
+    cache: Option<TokenCache>,
     clock: Arc<dyn Clock>,
 }
 
@@ -47,7 +59,23 @@ impl BearerAuthenticator {
     /// Checks tokens with `validator` and reads roles with `roles`. Keeps no local users.
     #[must_use]
     pub fn new(validator: Arc<dyn TokenValidator>, roles: Arc<dyn RoleExtractor>) -> Self {
-        Self { validator, roles, users: None, clock: Arc::new(SystemClock) }
+        Self { validator, roles, users: None, revocations: None, cache: None, clock: Arc::new(SystemClock) }
+    }
+
+    /// Refuses tokens that are revoked; asked at each request. Default: none is.
+    #[must_use]
+    pub fn revocations(mut self, revocations: Arc<dyn Revocations>) -> Self {
+        self.revocations = Some(revocations);
+        self
+    }
+
+    /// Remembers the tokens that were found good, roles and local user included, in about so many bytes; 0 remembers
+    /// none. A token is remembered while [its validator](TokenValidator::still_stands) stands by it, and revocations are
+    /// asked all the same. Default: none.
+    #[must_use]
+    pub fn remember(mut self, bytes: u64) -> Self {
+        self.cache = TokenCache::new(bytes);
+        self
     }
 
     /// Keeps a local user for every caller whose token has a `sub`. `create`: also for one who is seen for the first
@@ -71,6 +99,9 @@ impl Authenticator for BearerAuthenticator {
     async fn authenticate(&self, request: &RequestView<'_>) -> Result<Option<Principal>, AuthError> {
         let Some(bearer) = BearerCredentials::read(request.headers)? else { return Ok(None) };
         let token = self.validator.validate(bearer.token()).await?;
+        if self.is_revoked(token.claims()) {
+            return Err(TokenError::Revoked.into());
+        }
         let roles = self.roles.extract(&token)?;
         let user = match &self.users {
             None => None,
@@ -79,7 +110,31 @@ impl Authenticator for BearerAuthenticator {
                 Some(user) => Some(local.sign_in(user).await?),
             },
         };
-        Ok(Some(Principal::new(token, roles, user)))
+        let principal = Principal::new(token, roles, user);
+        if let Some(cache) = &self.cache
+            && self.validator.still_stands(principal.token())
+        {
+            cache.insert(bearer.token().as_bytes(), principal.clone());
+        }
+        Ok(Some(principal))
+    }
+
+    fn recall(&self, request: &RequestView<'_>) -> Option<Principal> {
+        let cache = self.cache.as_ref()?;
+        let token = BearerCredentials::peek(request.headers)?;
+        let principal = cache.get(token)?;
+        if self.validator.still_stands(principal.token()) && !self.is_revoked(principal.claims()) {
+            return Some(principal);
+        }
+        // Whoever comes with it again is told why it is not good any more, by those who know.
+        cache.remove(token);
+        None
+    }
+}
+
+impl BearerAuthenticator {
+    fn is_revoked(&self, claims: &Claims) -> bool {
+        self.revocations.as_ref().is_some_and(|revocations| revocations.is_revoked(claims))
     }
 }
 
@@ -92,3 +147,6 @@ impl LocalUsers {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

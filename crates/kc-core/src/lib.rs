@@ -6,7 +6,9 @@
 //! | protect a service by its settings | [`Keycloak`] |
 //! | say who may do what | [`rules`] |
 //! | check a token | [`validator::JwtValidator`] |
+//! | trust several realms at once | [`issuers`] |
 //! | write an adapter for a framework | [`Gate`], [`Caller`], [`routes`], [`wire::RequestView`] |
+//! | describe the service by OpenAPI | [`openapi`] |
 //! | read why somebody was refused | [`wire::Problem::codes`] and `docs/errors.md`, a section for each |
 //! | bring keys, roles, users or HTTP of your own | the traits of [`keys`], [`roles`], [`users`], [`transport`] |
 //!
@@ -46,11 +48,14 @@ pub mod discovery;
 mod error;
 mod guard;
 pub mod introspection;
+pub mod issuers;
 mod json;
 mod keycloak;
 pub mod keys;
+pub mod openapi;
 mod pattern;
 mod principal;
+pub mod revocations;
 pub mod roles;
 pub mod routes;
 pub mod rules;
@@ -59,6 +64,7 @@ pub mod service_token;
 pub mod settings;
 pub mod signature;
 pub mod token;
+mod token_cache;
 pub mod transport;
 pub mod users;
 pub mod validator;
@@ -68,7 +74,7 @@ pub use access::{Access, Route, RouteError, RouteTable};
 pub use authenticator::{Authenticator, BearerAuthenticator};
 pub use error::AuthError;
 pub use guard::{Admission, Admitted, Caller, Gate, Guard, GuardBuilder, Refused, Rejected};
-pub use keycloak::{Keycloak, ResourceMetadata};
+pub use keycloak::{Keycloak, KeycloakBuilder, ResourceMetadata};
 pub use pattern::Segment;
 pub use principal::Principal;
 

@@ -28,6 +28,10 @@ impl Principal {
         Self { inner: Arc::new(Inner { token, roles, user }) }
     }
 
+    pub(crate) fn token(&self) -> &VerifiedToken {
+        &self.inner.token
+    }
+
     /// The claims that Keycloak issues.
     #[must_use]
     pub fn claims(&self) -> &Claims {

@@ -9,14 +9,20 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[non_exhaustive]
 pub enum Endpoint {
+    /// The page that a login begins at: `/protocol/openid-connect/auth`.
+    Authorize,
     /// The JWKS: `/protocol/openid-connect/certs`.
     Certs,
     /// `/.well-known/openid-configuration` and its aliases.
     Discovery,
     /// `/protocol/openid-connect/token/introspect`.
     Introspect,
-    /// `/protocol/openid-connect/logout`.
+    /// What the login page is sent to: `/login-actions/authenticate`.
+    LoginAction,
+    /// `/protocol/openid-connect/logout`, of browsers and of clients.
     Logout,
+    /// `/protocol/openid-connect/ext/par/request`.
+    Par,
     /// The realm's own document: `/realms/R`.
     Realm,
     /// `/protocol/openid-connect/revoke`.
@@ -29,11 +35,14 @@ pub enum Endpoint {
 
 impl Endpoint {
     /// Every endpoint.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 11] = [
+        Self::Authorize,
         Self::Certs,
         Self::Discovery,
         Self::Introspect,
+        Self::LoginAction,
         Self::Logout,
+        Self::Par,
         Self::Realm,
         Self::Revoke,
         Self::Token,
@@ -44,10 +53,13 @@ impl Endpoint {
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
+            Self::Authorize => "authorize",
             Self::Certs => "certs",
             Self::Discovery => "discovery",
             Self::Introspect => "introspect",
+            Self::LoginAction => "login-action",
             Self::Logout => "logout",
+            Self::Par => "par",
             Self::Realm => "realm",
             Self::Revoke => "revoke",
             Self::Token => "token",

@@ -20,6 +20,7 @@ const LOGOUT_TOKEN_SECS: i64 = 120;
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Grant {
     ClientCredentials,
+    Code,
     Password,
     Refresh,
 }
@@ -35,6 +36,8 @@ pub(crate) struct Issue<'a> {
     /// Absent for service accounts.
     pub(crate) sid: Option<&'a str>,
     pub(crate) offline: bool,
+    /// `nonce` of the login, for its ID token.
+    pub(crate) nonce: Option<&'a str>,
     pub(crate) notes: BTreeMap<&'static str, Value>,
     pub(crate) now: i64,
 }
@@ -50,6 +53,7 @@ impl Issue<'_> {
         };
         let grant = match self.grant {
             Grant::ClientCredentials => "cc",
+            Grant::Code => "ac",
             Grant::Password => "ro",
             Grant::Refresh => "rt",
         };
@@ -69,6 +73,9 @@ impl Issue<'_> {
         claims.insert("sub".to_owned(), json!(self.user.id));
         claims.insert("at_hash".to_owned(), json!(at_hash(self.id_alg(), access_token)));
         self.subject().map_into(&mut claims, Target::Id);
+        if let Some(nonce) = self.nonce {
+            claims.insert("nonce".to_owned(), json!(nonce));
+        }
         claims
     }
 
@@ -90,7 +97,7 @@ impl Issue<'_> {
                 claims.insert(to.to_owned(), value.clone());
             }
         }
-        let subject = self.state.subject(self.client, self.user, first, BTreeMap::new());
+        let subject = self.state.subject(self.client, self.user, first, self.sid, BTreeMap::new());
         if let Some(organization) = subject.memberships().first() {
             claims.insert("organization".to_owned(), json!(organization.alias));
         }
@@ -163,10 +170,10 @@ impl Issue<'_> {
     }
 
     fn subject(&self) -> Subject<'_> {
-        self.state.subject(self.client, self.user, self.scope, self.notes.clone())
+        self.state.subject(self.client, self.user, self.scope, self.sid, self.notes.clone())
     }
 
-    fn id_alg(&self) -> Alg {
+    pub(crate) fn id_alg(&self) -> Alg {
         self.client.alg("id.token.signed.response.alg").unwrap_or(self.state.realm.default_alg)
     }
 
@@ -192,7 +199,13 @@ impl Issue<'_> {
 }
 
 /// The claims that introspection tells about a token: those it was issued with at the bottom, and what mappers add now.
-pub(crate) fn introspected(subject: &Subject<'_>, token: &Map<String, Value>) -> Map<String, Value> {
+///
+/// `logged_in`: the client's last login in the session says the level of authentication, not the token.
+pub(crate) fn introspected(
+    subject: &Subject<'_>,
+    token: &Map<String, Value>,
+    logged_in: bool,
+) -> Map<String, Value> {
     const KEPT: [&str; 12] =
         ["aud", "auth_time", "azp", "cnf", "exp", "iat", "iss", "jti", "nbf", "scope", "sid", "typ"];
     let kept = KEPT.into_iter().filter_map(|name| Some((name.to_owned(), token.get(name)?.clone())));
@@ -200,7 +213,7 @@ pub(crate) fn introspected(subject: &Subject<'_>, token: &Map<String, Value>) ->
     claims.insert("sub".to_owned(), json!(subject.user.id));
     subject.map_into(&mut claims, Target::Introspection);
     // A minted token may say another level than its session would.
-    if let Some(acr) = token.get("acr") {
+    if let Some(acr) = token.get("acr").filter(|_| !logged_in) {
         claims.insert("acr".to_owned(), acr.clone());
     }
     claims

@@ -9,11 +9,13 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
+use crate::backchannel;
 use crate::fault::{Endpoint, Fault};
 use crate::keys::{Alg, KeyError, KeyRing, KeyState, Purpose};
 use crate::mint::{Mint, MintError};
 use crate::realm::{Realm, RealmError};
 use crate::server;
+use crate::session::Ended;
 use crate::state::{State, system_now};
 
 /// The realm that an issuer serves unless told otherwise: `kc-demo`, every password is the user's name.
@@ -372,15 +374,29 @@ impl DevIssuer {
     }
 
     /// Ends every session of a user, as an administrator does; older tokens of the user don't count any more.
+    ///
+    /// Clients with a back-channel logout URL are told soon after; the control path waits for them.
     #[must_use = "false says that there is no such user"]
     pub fn logout_user(&self, username: &str) -> bool {
-        self.state.logout_user(username)
+        let Some(ended) = self.state.logout_user(username) else { return false };
+        self.announce(ended);
+        true
     }
 
-    /// Ends one session by its `sid`; false if there is none.
+    /// Ends one session by its `sid`; false if there is none. Clients are told as by [`logout_user`](Self::logout_user).
     #[must_use = "false says that there is no such session"]
     pub fn end_session(&self, sid: &str) -> bool {
-        self.state.memory().end(sid)
+        let Some(ended) = self.state.memory().end(sid) else { return false };
+        self.announce(vec![ended]);
+        true
+    }
+
+    fn announce(&self, ended: Vec<Ended>) {
+        let state = Arc::clone(&self.state);
+        // Without a runtime nobody can be told, as if the network were down.
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(async move { backchannel::announce(&state, &ended).await });
+        }
     }
 
     /// Closes the port and every connection; the issuer can [`resume`](Self::resume). Nothing happens if it is closed already.

@@ -22,6 +22,7 @@
 //! # Ok(()) }
 //! ```
 
+mod backchannel;
 mod claims;
 mod endpoints;
 mod fault;
@@ -29,12 +30,16 @@ mod issue;
 mod issuer;
 mod jws;
 mod keys;
+mod level;
+mod login;
 mod mint;
 mod random;
 mod realm;
+mod redirect;
 mod scope;
 mod server;
 mod session;
+mod signin;
 mod state;
 
 pub use self::fault::{Endpoint, Fault};

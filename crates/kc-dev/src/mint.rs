@@ -378,6 +378,7 @@ impl Mint {
             grant: if is_service_account { Grant::ClientCredentials } else { Grant::Password },
             sid: (!is_service_account).then_some(&sid),
             offline,
+            nonce: None,
             notes: if is_service_account {
                 service_account_notes(client, "127.0.0.1")
             } else {

@@ -68,6 +68,7 @@ async fn answer(request: http::Request<Incoming>, peer: SocketAddr, state: Arc<S
     let request = Request {
         method: parts.method,
         path: parts.uri.path().to_owned(),
+        query: parts.uri.query().unwrap_or_default().to_owned(),
         headers: parts.headers,
         body,
         peer: peer.ip(),

@@ -13,7 +13,7 @@ use crate::jws::Unverified;
 use crate::keys::{KeyRing, KeyState};
 use crate::realm::{Client, Realm, User};
 use crate::scope::GrantedScope;
-use crate::session::{Lifespans, Memory};
+use crate::session::{Ended, Lifespans, Memory};
 
 #[derive(Debug)]
 pub(crate) struct State {
@@ -90,24 +90,33 @@ impl State {
         }
     }
 
-    /// Ends every session of a user and distrusts older tokens; false if there is no such user.
-    pub(crate) fn logout_user(&self, username: &str) -> bool {
-        let Some(user) = self.realm.user(username) else { return false };
+    /// Ends every session of a user and distrusts older tokens; `None` if there is no such user.
+    pub(crate) fn logout_user(&self, username: &str) -> Option<Vec<Ended>> {
+        let user = self.realm.user(username)?;
         let now = self.now();
         let mut memory = self.memory();
-        memory.end_all_of(&user.id);
+        let ended = memory.end_all_of(&user.id);
         memory.set_user_not_before(&user.id, now);
-        true
+        Some(ended)
     }
 
     /// Checks a token that we may have signed: signature, issuer and lifetime, not whom it is for.
     pub(crate) fn verify(&self, token: &str) -> Option<Verified> {
+        self.verify_signature(token).filter(|token| self.is_current(token))
+    }
+
+    /// Checks a token that may have expired, such as the hint of a logout.
+    pub(crate) fn verify_expired(&self, token: &str) -> Option<Verified> {
+        self.verify_signature(token).filter(|token| token.text("iss") == Some(&self.issuer))
+    }
+
+    fn verify_signature(&self, token: &str) -> Option<Verified> {
         let token = Unverified::parse(token)?;
         let (key, state) = self.keys().by_kid(token.header_text("kid")?)?;
         let counts =
             state != KeyState::Disabled && token.header_text("alg") == Some(key.signing_alg().name());
         let genuine = counts && key.verifies(token.signing_input.as_bytes(), &token.signature);
-        genuine.then_some(Verified { claims: token.claims }).filter(|token| self.is_current(token))
+        genuine.then_some(Verified { claims: token.claims })
     }
 
     /// Checks a refresh or offline token.
@@ -143,8 +152,7 @@ impl State {
     /// Whether the session of a token goes on with the token's client; a token without one (service accounts) needs none.
     pub(crate) fn has_session(&self, token: &Verified) -> bool {
         let (Some(sid), Some(client)) = (token.text("sid"), token.text("azp")) else { return true };
-        let memory = self.memory();
-        memory.session(sid, self.now()).is_some_and(|session| session.has_client(client))
+        self.memory().takes_part(sid, client, self.now())
     }
 
     /// Whether a token was issued before a not-before time of the realm or its user.
@@ -165,10 +173,21 @@ impl State {
         client: &'a Client,
         user: &'a User,
         scope: &'a GrantedScope<'a>,
-        notes: BTreeMap<&'static str, Value>,
+        sid: Option<&str>,
+        mut notes: BTreeMap<&'static str, Value>,
     ) -> Subject<'a> {
-        // Neither grant that we have asks for more than the first level of authentication.
-        Subject { realm: &self.realm, client, user, scope, acr: self.realm.acr(1), notes }
+        let (acr, auth_time) = sid.map_or((None, None), |sid| self.login_of(sid, &client.id));
+        notes.extend(auth_time.map(|time| ("AUTH_TIME", json!(time))));
+        // A grant without a browser comes to the first level of authentication.
+        let acr = acr.unwrap_or_else(|| self.realm.acr(1));
+        Subject { realm: &self.realm, client, user, scope, acr, notes }
+    }
+
+    /// `acr` of the client's last login in a browser, and when the session's last one was.
+    pub(crate) fn login_of(&self, sid: &str, client: &str) -> (Option<String>, Option<i64>) {
+        let memory = self.memory();
+        let Some(session) = memory.session(sid, self.now()) else { return (None, None) };
+        (session.client(client).and_then(|part| part.acr.clone()), session.auth_time)
     }
 
     /// The realm's document: `GET /realms/R`.

@@ -10,12 +10,24 @@
     reason = "in a test a panic is how it fails"
 )]
 
+#[path = "agrees_with_keycloak/browser.rs"]
+mod browser;
+#[path = "agrees_with_keycloak/codes.rs"]
+mod codes;
 #[path = "agrees_with_keycloak/documents.rs"]
 mod documents;
 #[path = "agrees_with_keycloak/endings.rs"]
 mod endings;
+#[path = "agrees_with_keycloak/leaving.rs"]
+mod leaving;
+#[path = "agrees_with_keycloak/logins.rs"]
+mod logins;
 #[path = "agrees_with_keycloak/observed.rs"]
 mod observed;
+#[path = "agrees_with_keycloak/origins.rs"]
+mod origins;
+#[path = "agrees_with_keycloak/settings.rs"]
+mod settings;
 
 use std::future::Future;
 
@@ -46,15 +58,32 @@ where
     F: Fn(Server) -> Fut,
     Fut: Future<Output = Observed>,
 {
+    compare_with(&[], questions).await;
+}
+
+/// The same in a realm that has these clients too. Keycloak gets them by its admin API and loses them afterwards.
+async fn compare_with<F, Fut>(clients: &[Value], questions: F)
+where
+    F: Fn(Server) -> Fut,
+    Fut: Future<Output = Observed>,
+{
     let url = std::env::var("KC_TEST_KEYCLOAK_URL").unwrap_or_else(|_| "http://127.0.0.1:18080".to_owned());
     let real = Server::new(&url);
     assert!(
         real.is_up().await,
         "no Keycloak with the realm kc-demo at {url}; start it: cargo xtask keycloak start"
     );
-    let issuer = DevIssuer::builder().shared_keys().start().await.expect("kc-dev starts");
+    let mut realm: Value = serde_json::from_str(kc_dev::DEMO_REALM).expect("JSON");
+    realm["clients"].as_array_mut().expect("clients").extend(clients.iter().cloned());
+    let builder = DevIssuer::builder().shared_keys().realm_json(realm.to_string());
+    let issuer = builder.start().await.expect("kc-dev starts");
     let dev = questions(Server::new(issuer.base_url())).await;
-    let real = questions(real).await;
+    // A run that failed half-way may have left some.
+    real.remove_clients(clients).await;
+    real.add_clients(clients).await;
+    let asked = questions(real.clone()).await;
+    real.remove_clients(clients).await;
+    let real = asked;
     let differences = dev.differences(&real);
     assert!(dev.len() > 0, "nothing was asked");
     assert!(

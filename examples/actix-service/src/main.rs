@@ -17,12 +17,12 @@ use reference_service::start::{self, GRACE, Started, Stop};
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let Started { keycloak, listener, embedded: _embedded } = match start::start().await {
+    let Started { keycloak, listener, embedded: _embedded, docs_client_id } = match start::start().await {
         Ok(started) => started,
         Err(code) => return code,
     };
     let policy = keycloak.cors().clone();
-    match routes::routes(keycloak) {
+    match routes::routes(keycloak, &docs_client_id) {
         Ok(routes) => start::run(async |stop| serve(listener, routes, policy, stop).await).await,
         Err(error) => {
             eprintln!("the service cannot start: {error}");

@@ -1,18 +1,22 @@
 //! The routes, and a handler for each: axum's part of the service.
 
+use std::error::Error;
+
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::StatusCode;
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get};
-use axum::{Json, Router};
+use axum::{Extension, Json, Router};
 use kc_axum::{Principal, Rejection, Routes};
-use kc_core::{AuthError, Keycloak, RouteError};
+use kc_core::{AuthError, Keycloak};
+use reference_service::docs::{Docs, Page};
 use reference_service::{access, answers, parameters};
+use utoipa::OpenApi;
 
 /// The whole service.
-pub(crate) fn app(kc: Keycloak) -> Result<Router, RouteError> {
+pub(crate) fn app(kc: Keycloak, docs_client_id: &str) -> Result<Router, Box<dyn Error>> {
     let cors = from_fn_with_state(kc.cors().clone(), kc_axum::cors);
     let routes = Routes::new(kc.guard())
         .public("/health", get(health))
@@ -24,25 +28,68 @@ pub(crate) fn app(kc: Keycloak) -> Result<Router, RouteError> {
         .route("/reports", access::REPORTS, get(reports))
         .route("/cases", access::CASES, get(cases).post(create_case))
         .route("/service-token", access::ADMIN, get(service_token));
-    Ok(routes.into_router()?.layer(cors).with_state(kc))
+    let docs = Docs::new(&Api::openapi(), &kc, routes.table(), docs_client_id)?;
+    let routes = routes
+        .public("/openapi.json", get(openapi))
+        .public("/docs", get(swagger_ui))
+        .public("/docs/{file}", get(swagger_ui_file));
+    Ok(routes.into_router()?.layer(Extension(docs)).layer(cors).with_state(kc))
 }
 
+#[derive(OpenApi)]
+#[openapi(paths(
+    health,
+    resource_metadata,
+    me,
+    items,
+    create_item,
+    delete_item,
+    admin_users,
+    reports,
+    cases,
+    create_case,
+    service_token
+))]
+struct Api;
+
+/// Whether the process runs
+#[utoipa::path(get, path = "/health", responses((status = 200, description = "It does", body = answers::Health)))]
 async fn health() -> Response {
     Json(answers::health()).into_response()
 }
 
+/// What clients may know of this service (RFC 9728)
+#[utoipa::path(
+    get,
+    path = "/.well-known/oauth-protected-resource",
+    responses((status = 200, description = "Protected resource metadata", body = Object))
+)]
 async fn resource_metadata(State(kc): State<Keycloak>) -> Response {
     Json(kc.resource_metadata()).into_response()
 }
 
+/// Who is calling
+#[utoipa::path(get, path = "/me", responses((status = 200, description = "The caller", body = answers::Me)))]
 async fn me(caller: Principal) -> Response {
     Json(answers::me(&caller)).into_response()
 }
 
+/// All items
+#[utoipa::path(get, path = "/items", responses((status = 200, description = "The items", body = Vec<answers::Item>)))]
 async fn items(caller: Principal) -> Response {
     Json(answers::items(&caller)).into_response()
 }
 
+/// A new item
+#[utoipa::path(
+    post,
+    path = "/items",
+    params(parameters::ItemName),
+    responses(
+        (status = 201, description = "The item", body = answers::Item),
+        (status = 400, description = "A bad parameter, or a malformed Authorization header")
+    )
+)]
 async fn create_item(
     State(kc): State<Keycloak>,
     caller: Principal,
@@ -52,6 +99,16 @@ async fn create_item(
     Ok((StatusCode::CREATED, Json(answers::created(&name, &caller))).into_response())
 }
 
+/// No more of an item
+#[utoipa::path(
+    delete,
+    path = "/items/{id}",
+    params(parameters::ItemId),
+    responses(
+        (status = 204, description = "It is gone"),
+        (status = 400, description = "A bad parameter, or a malformed Authorization header")
+    )
+)]
 async fn delete_item(
     State(kc): State<Keycloak>,
     id: Result<Path<String>, PathRejection>,
@@ -61,26 +118,67 @@ async fn delete_item(
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// The local users
+#[utoipa::path(
+    get,
+    path = "/admin/users",
+    responses((status = 200, description = "The users, 100 at most", body = answers::AdminUsers))
+)]
 async fn admin_users(State(kc): State<Keycloak>, caller: Principal) -> Result<Response, Rejection> {
     let users = answers::local_users(&kc).await.map_err(refused(&kc))?;
     Ok(Json(answers::admin_users(&caller, &users)).into_response())
 }
 
+/// A report
+#[utoipa::path(get, path = "/reports", responses((status = 200, description = "The report", body = answers::Report)))]
 async fn reports(caller: Principal) -> Response {
     Json(answers::report(&caller)).into_response()
 }
 
+/// All cases
+#[utoipa::path(get, path = "/cases", responses((status = 200, description = "The cases", body = answers::Cases)))]
 async fn cases() -> Response {
     Json(answers::cases()).into_response()
 }
 
+/// A new case
+#[utoipa::path(post, path = "/cases", responses((status = 201, description = "The cases", body = answers::Cases)))]
 async fn create_case() -> Response {
     (StatusCode::CREATED, Json(answers::cases())).into_response()
 }
 
+/// How long this service's own token lives
+#[utoipa::path(
+    get,
+    path = "/service-token",
+    responses(
+        (status = 200, description = "Its age", body = answers::ServiceTokenAge),
+        (status = 502, description = "Keycloak gives none", body = ref("#/components/schemas/Problem"), content_type = "application/problem+json")
+    )
+)]
 async fn service_token(State(kc): State<Keycloak>) -> Result<Response, Rejection> {
     let token = kc.service_token().await.map_err(refused(&kc))?;
     Ok(Json(answers::service_token(&token)).into_response())
+}
+
+async fn openapi(docs: Extension<Docs>) -> Response {
+    page(docs.document())
+}
+
+async fn swagger_ui(docs: Extension<Docs>) -> Response {
+    page(docs.index())
+}
+
+async fn swagger_ui_file(
+    State(kc): State<Keycloak>,
+    docs: Extension<Docs>,
+    file: Path<String>,
+) -> Result<Response, Rejection> {
+    docs.file(&file).map(page).map_err(refused(&kc))
+}
+
+fn page(Page { headers, body }: Page) -> Response {
+    (headers.map(|(name, value)| (name, value.into_owned())), body).into_response()
 }
 
 fn refused(kc: &Keycloak) -> impl FnOnce(AuthError) -> Rejection {

@@ -24,7 +24,7 @@ use crate::adapter::App;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let Started { keycloak, listener, embedded: _embedded } = match start::start().await {
+    let Started { keycloak, listener, embedded: _embedded, .. } = match start::start().await {
         Ok(started) => started,
         Err(code) => return code,
     };

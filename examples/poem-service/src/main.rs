@@ -14,7 +14,7 @@ use reference_service::start::{self, Started};
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let Started { keycloak, listener, embedded: _embedded } = match start::start().await {
+    let Started { keycloak, listener, embedded: _embedded, .. } = match start::start().await {
         Ok(started) => started,
         Err(code) => return code,
     };

@@ -5,9 +5,10 @@ use kc_core::service_token::ServiceToken;
 use kc_core::users::{User, UserEntry};
 use kc_core::{AuthError, Keycloak, Principal};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// `GET /health`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Health {
     status: &'static str,
 }
@@ -19,7 +20,7 @@ pub const fn health() -> Health {
 }
 
 /// `GET /me`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Me<'a> {
     sub: Option<&'a str>,
     email: Option<&'a str>,
@@ -50,7 +51,7 @@ pub fn me(caller: &Principal) -> Me<'_> {
 }
 
 /// A thing that somebody owns.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Item<'a> {
     id: u64,
     name: &'a str,
@@ -74,11 +75,25 @@ pub fn created<'a>(name: &'a str, caller: &'a Principal) -> Item<'a> {
 const USERS: usize = 100;
 
 /// `GET /admin/users`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct AdminUsers<'a> {
     message: &'static str,
     admin_user: Option<&'a str>,
+    #[schema(value_type = Vec<LocalUser>)]
     users: Vec<UserEntry<'a>>,
+}
+
+/// A local user.
+// For the description of the API: what is sent is a `UserEntry`.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct LocalUser {
+    sub: String,
+    username: Option<String>,
+    email: Option<String>,
+    is_staff: bool,
+    is_active: bool,
+    #[schema(format = DateTime)]
+    date_joined: String,
 }
 
 /// The local users to show.
@@ -100,10 +115,11 @@ pub fn admin_users<'a>(caller: &'a Principal, users: &'a [User]) -> AdminUsers<'
 }
 
 /// `GET /reports`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Report<'a> {
     report: &'static str,
     generated_by: Option<&'a str>,
+    #[schema(format = DateTime)]
     generated_at: String,
 }
 
@@ -118,8 +134,9 @@ pub fn report(caller: &Principal) -> Report<'_> {
 }
 
 /// `GET` and `POST /cases`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Cases {
+    #[schema(value_type = Vec<Object>)]
     cases: [(); 0],
 }
 
@@ -130,7 +147,7 @@ pub const fn cases() -> Cases {
 }
 
 /// `GET /service-token`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct ServiceTokenAge {
     expires_in: u64,
 }

@@ -7,10 +7,12 @@
 //! | [`access`] | who may call what |
 //! | [`answers`] | the bodies of the responses |
 //! | [`parameters`] | what comes in by path and query |
+//! | [`docs`] | the API's description, and Swagger UI |
 
 pub mod access;
 pub mod answers;
 mod banner;
+pub mod docs;
 pub mod parameters;
 pub mod server;
 pub mod start;

@@ -1,6 +1,24 @@
 //! What comes in by path and query.
 
 use kc_core::AuthError;
+use utoipa::IntoParams;
+
+/// The query of `POST /items`, for the description of the API: [`item_name`] reads it.
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct ItemName {
+    /// What the new item is called
+    #[param(min_length = 1)]
+    pub item_name: String,
+}
+
+/// The path of `DELETE /items/{id}`, for the description of the API: [`item_id`] reads it.
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub struct ItemId {
+    /// The item's number
+    pub id: i64,
+}
 
 /// `item_name` of `POST /items?item_name=N`.
 ///

@@ -24,6 +24,9 @@ pub struct Started {
     pub listener: TcpListener,
     /// Lives as long as the service.
     pub embedded: Option<DevIssuer>,
+    /// The public client that the login of `/docs` uses: `OPENAPI_CLIENT_ID`, else that of the embedded issuer's demo
+    /// realm, else empty.
+    pub docs_client_id: String,
 }
 
 /// Requests in flight have this long to finish; then the process ends all the same.
@@ -71,7 +74,9 @@ async fn try_start() -> Result<Started, String> {
     eprint!("{}", banner(&settings, &keycloak, embedded.as_ref()));
     let prefetching = keycloak.clone();
     tokio::spawn(async move { prefetching.prefetch().await });
-    Ok(Started { keycloak, listener, embedded })
+    let docs_client_id = std::env::var("OPENAPI_CLIENT_ID")
+        .unwrap_or_else(|_| embedded.as_ref().map_or("", |_| "spa").to_owned());
+    Ok(Started { keycloak, listener, embedded, docs_client_id })
 }
 
 /// What the settings can say and this service cannot do yet is refused rather than ignored.

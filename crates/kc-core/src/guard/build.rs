@@ -7,6 +7,7 @@ use crate::audit::{AuditSink, TracingAudit};
 use crate::authenticator::Authenticator;
 use crate::clock::{Clock, SystemClock};
 use crate::introspection::Introspector;
+use crate::issuers::IssuerRegistry;
 use crate::rules::AcrLevels;
 use crate::settings::TrustedProxy;
 use crate::wire::ExemptPaths;
@@ -24,6 +25,7 @@ impl GuardBuilder {
                 realm,
                 authenticators: Vec::new(),
                 introspector: None,
+                issuers: None,
                 exempt: ExemptPaths::default(),
                 acr_levels: AcrLevels::default(),
                 audit: Arc::new(TracingAudit),
@@ -42,6 +44,12 @@ impl GuardBuilder {
     /// Sets who is asked whether a token is active. Default: nobody, and rules that need it end in an error.
     pub fn introspector(mut self, introspector: Arc<dyn Introspector>) -> Self {
         self.inner.introspector = Some(introspector);
+        self
+    }
+
+    /// Sets whom to ask instead, and what realm to write into the audit, for callers of one of these issuers.
+    pub fn issuers(mut self, issuers: Arc<dyn IssuerRegistry>) -> Self {
+        self.inner.issuers = Some(issuers);
         self
     }
 

@@ -20,6 +20,7 @@ use crate::authenticator::Authenticator;
 use crate::clock::Clock;
 use crate::error::AuthError;
 use crate::introspection::{Disagreement, Introspection, Introspector, Presented};
+use crate::issuers::{IssuerRegistry, TrustedIssuer};
 use crate::principal::Principal;
 use crate::rules::{AcrLevels, Question, Rule, Verdict};
 use crate::settings::TrustedProxy;
@@ -39,6 +40,7 @@ struct Inner {
     realm: String,
     authenticators: Vec<Arc<dyn Authenticator>>,
     introspector: Option<Arc<dyn Introspector>>,
+    issuers: Option<Arc<dyn IssuerRegistry>>,
     exempt: ExemptPaths,
     acr_levels: AcrLevels,
     audit: Arc<dyn AuditSink>,
@@ -160,6 +162,10 @@ impl Guard {
 
     async fn identify(&self, request: &RequestView<'_>) -> Result<Admission, AuthError> {
         for authenticator in &self.inner.authenticators {
+            // Without a future, which would have to be boxed.
+            if let Some(principal) = authenticator.recall(request) {
+                return Ok(Admission::Known(principal));
+            }
             if let Some(principal) = authenticator.authenticate(request).await? {
                 return Ok(Admission::Known(principal));
             }
@@ -215,7 +221,12 @@ impl Guard {
     /// RFC 7662: whether Keycloak still knows the token, as the same one. A token that is not active passes no rule,
     /// whatever else the rule would accept.
     async fn ask_if_active(&self, request: &RequestView<'_>, principal: &Principal) -> Result<(), AuthError> {
-        let Some(introspector) = &self.inner.introspector else {
+        let introspector = match self.issuer_of(principal) {
+            // Never another issuer: its tokens are nobody else's to see.
+            Some(issuer) => issuer.introspector.clone(),
+            None => self.inner.introspector.clone(),
+        };
+        let Some(introspector) = introspector else {
             let reason = "the rule asks for introspection, and the guard has no introspector: set \
                           KEYCLOAK_CLIENT_SECRET, or give it one";
             return Err(AuthError::Internal { reason: reason.to_owned() });
@@ -246,6 +257,11 @@ impl Guard {
         })
     }
 
+    /// Where several issuers are trusted: the caller's.
+    fn issuer_of(&self, principal: &Principal) -> Option<Arc<TrustedIssuer>> {
+        self.inner.issuers.as_ref()?.find(principal.claims().issuer.as_deref()?)
+    }
+
     fn event(
         &self,
         request: &RequestView<'_>,
@@ -253,6 +269,7 @@ impl Guard {
         caller: Option<&Principal>,
     ) -> AuditEvent {
         let claims = caller.map(Principal::claims);
+        let of_issuer = caller.and_then(|caller| self.issuer_of(caller));
         let owned = |text: Option<&String>| text.map(|text| shortened(text, 256).into_owned());
         AuditEvent {
             time: Rfc3339(self.inner.clock.now()),
@@ -263,7 +280,7 @@ impl Guard {
             method: shortened(request.method, 20).into_owned(),
             route: request.route.map(str::to_owned),
             path: shortened(request.path, 1024).into_owned(),
-            realm: self.inner.realm.clone(),
+            realm: of_issuer.map_or_else(|| self.inner.realm.clone(), |issuer| issuer.realm.clone()),
             sub: owned(claims.and_then(|claims| claims.subject.as_ref())),
             username: owned(claims.and_then(|claims| claims.username.as_ref())),
             client: owned(

@@ -1,6 +1,7 @@
 //! Asking Keycloak whether a token is still good (RFC 7662).
 
 mod active;
+mod cached;
 mod endpoint;
 mod error;
 
@@ -12,6 +13,7 @@ use std::fmt;
 use async_trait::async_trait;
 
 pub use self::active::{ActiveToken, Disagreement, Presented};
+pub use self::cached::CachedIntrospector;
 pub use self::endpoint::HttpIntrospector;
 pub use self::error::{IntrospectionError, Nonsense};
 

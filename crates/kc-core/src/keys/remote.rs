@@ -60,8 +60,8 @@ impl Default for RemoteKeysOptions {
     }
 }
 
-/// How good the keys are, for a readiness report.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+/// How good the keys are, for a readiness report; the worse is the greater.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 #[non_exhaustive]
 pub enum KeyHealth {
     /// Fetched within the TTL.
@@ -98,6 +98,8 @@ struct Held {
     fetched_at: Instant,
     /// When to fetch again, a little before the TTL ends, not at the same moment on every replica.
     renew_at: Instant,
+    /// From when on they serve no more.
+    dead_at: Instant,
 }
 
 /// When and why we last asked.
@@ -171,11 +173,11 @@ impl RemoteKeys {
 #[async_trait]
 impl KeySource for RemoteKeys {
     fn current(&self) -> Option<Arc<KeySet>> {
-        let held = self.shared.serving()?;
-        if Instant::now() >= held.renew_at {
-            self.shared.renew_in_background();
-        }
-        Some(Arc::clone(&held.set))
+        self.shared.with_current(|held| Arc::clone(&held.set))
+    }
+
+    fn generation(&self) -> Option<u64> {
+        self.shared.with_current(|held| held.set.generation())
     }
 
     async fn refresh(&self, why: Refresh<'_>) -> Result<Arc<KeySet>, KeysUnavailable> {
@@ -192,9 +194,23 @@ impl Shared {
         self.control.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Looks at what serves, and sees to it that it is renewed in time. No lock, no counter: this is done for each
+    /// request.
+    fn with_current<T>(self: &Arc<Self>, look: impl FnOnce(&Held) -> T) -> Option<T> {
+        let held = self.held.load();
+        let held = held.as_ref()?;
+        let now = Instant::now();
+        if now >= held.dead_at {
+            return None;
+        }
+        if now >= held.renew_at {
+            self.renew_in_background();
+        }
+        Some(look(held))
+    }
+
     fn serving(&self) -> Option<Arc<Held>> {
-        let held = self.held.load_full()?;
-        (held.fetched_at.elapsed() < self.options.ttl.saturating_add(self.options.max_stale)).then_some(held)
+        self.held.load_full().filter(|held| Instant::now() < held.dead_at)
     }
 
     async fn refresh_without_keys(self: &Arc<Self>) -> Result<Arc<KeySet>, KeysUnavailable> {
@@ -368,6 +384,7 @@ impl Shared {
             fingerprint,
             fetched_at: now,
             renew_at,
+            dead_at: later(now, self.options.ttl.saturating_add(self.options.max_stale)),
         })));
         is_new.then_some(set)
     }

@@ -118,7 +118,7 @@ impl Rule {
 
 impl Rule {
     /// Whether every map of methods in it lists this one.
-    fn is_about(&self, method: &str) -> bool {
+    pub(super) fn is_about(&self, method: &str) -> bool {
         match &self.0 {
             Kind::ByMethod(methods) => {
                 methods.get(listed_as(method)).is_some_and(|rule| rule.is_about(method))
@@ -132,7 +132,7 @@ impl Rule {
 }
 
 /// `HEAD` counts as `GET`.
-fn listed_as(method: &str) -> &str {
+pub(super) fn listed_as(method: &str) -> &str {
     if method == "HEAD" { "GET" } else { method }
 }
 

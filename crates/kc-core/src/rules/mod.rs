@@ -12,6 +12,7 @@
 //! ```
 
 mod evaluate;
+mod foresee;
 mod print;
 
 use std::borrow::Cow;

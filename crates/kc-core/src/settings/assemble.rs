@@ -6,7 +6,7 @@ use super::base_url::{self, BaseUrl};
 use super::endpoints::Endpoints;
 use super::error::{Defect, Problem, SettingsError};
 use super::server::{KeycloakServer, Server};
-use super::service::{AuditLog, SessionKey, SessionStore, TrustedProxy, UsersDatabase};
+use super::service::{AuditLog, OpaqueTokens, SessionKey, SessionStore, TrustedProxy, UsersDatabase};
 use super::source::Effective;
 use super::values::Values;
 use super::{Settings, syntax, variables};
@@ -66,6 +66,13 @@ impl Settings {
             jwks_cooldown: whole(variables::JWKS_COOLDOWN_SECONDS, 1..=3600, 10)?,
             jwks_max_stale: whole(variables::JWKS_MAX_STALE_SECONDS, 0..=MONTH, 86_400)?,
             http_timeout: whole(variables::HTTP_TIMEOUT_SECONDS, 1..=300, 5)?,
+            opaque_tokens: values
+                .text(variables::OPAQUE_TOKENS, OpaqueTokens::parse)?
+                .unwrap_or(OpaqueTokens::Refuse),
+            introspection_ttl: whole(variables::INTROSPECTION_TTL_SECONDS, 0..=3600, 30)?,
+            token_cache_bytes: values
+                .text(variables::TOKEN_CACHE_BYTES, |text| syntax::number(text, "bytes", &(0..=GIB)))?
+                .unwrap_or(DEFAULT_TOKEN_CACHE_BYTES),
             public_key: values.text(variables::PUBLIC_KEY, syntax::public_key)?,
             authorization_config: values.path(variables::AUTHORIZATION_CONFIG),
             authorization_time_zone: values
@@ -218,4 +225,7 @@ const DEFAULT_LISTEN: std::net::SocketAddr =
     std::net::SocketAddr::V4(std::net::SocketAddrV4::new(std::net::Ipv4Addr::LOCALHOST, 8000));
 const DEFAULT_ORIGINS: [&str; 2] = ["http://localhost:3000", "http://localhost:5173"];
 /// In seconds: 31 days.
+/// The largest cache that is no slip of the hand.
+const GIB: u64 = 1 << 30;
+const DEFAULT_TOKEN_CACHE_BYTES: u64 = 32 << 20;
 const MONTH: u64 = 31 * 86_400;

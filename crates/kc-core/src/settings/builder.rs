@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::error::SettingsError;
 use super::source::{Effective, Files};
 use super::values::{Provenance, Text};
-use super::{Settings, variables};
+use super::{OpaqueTokens, Settings, variables};
 use crate::secret::Secret;
 
 /// Builds [`Settings`] in code; made by [`Settings::builder`].
@@ -111,6 +111,28 @@ impl SettingsBuilder {
     #[must_use]
     pub fn http_timeout(self, timeout: Duration) -> Self {
         self.seconds(variables::HTTP_TIMEOUT_SECONDS, timeout)
+    }
+
+    /// What becomes of tokens that only Keycloak can read (`KEYCLOAK_OPAQUE_TOKENS`). Default: refused.
+    #[must_use]
+    pub fn opaque_tokens(self, opaque: OpaqueTokens) -> Self {
+        let text = match opaque {
+            OpaqueTokens::Refuse => "refuse",
+            OpaqueTokens::Introspect => "introspect",
+        };
+        self.one(variables::OPAQUE_TOKENS, text)
+    }
+
+    /// How long Keycloak's word on such a token is remembered (`KEYCLOAK_INTROSPECTION_TTL_SECONDS`). Default 30 s.
+    #[must_use]
+    pub fn introspection_ttl(self, ttl: Duration) -> Self {
+        self.seconds(variables::INTROSPECTION_TTL_SECONDS, ttl)
+    }
+
+    /// How many bytes remembered tokens may take, 0 for none (`KEYCLOAK_TOKEN_CACHE_BYTES`). Default 32 MiB.
+    #[must_use]
+    pub fn token_cache_bytes(self, bytes: u64) -> Self {
+        self.one(variables::TOKEN_CACHE_BYTES, &bytes.to_string())
     }
 
     /// A file of extra PEM roots (`KEYCLOAK_CA_FILE`), read by [`build`](Self::build). Default: none.

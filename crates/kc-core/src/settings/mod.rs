@@ -37,7 +37,7 @@ pub use self::builder::{DangerousSettings, SettingsBuilder};
 pub use self::endpoints::Endpoints;
 pub use self::error::{Defect, SettingsError};
 pub use self::server::{KeycloakServer, Server};
-pub use self::service::{AuditLog, SessionKey, SessionStore, TrustedProxy, UsersDatabase};
+pub use self::service::{AuditLog, OpaqueTokens, SessionKey, SessionStore, TrustedProxy, UsersDatabase};
 pub use self::source::Sources;
 pub use self::variables::VARIABLES;
 use crate::secret::Secret;
@@ -58,6 +58,9 @@ pub struct Settings {
     jwks_cooldown: Duration,
     jwks_max_stale: Duration,
     http_timeout: Duration,
+    opaque_tokens: OpaqueTokens,
+    introspection_ttl: Duration,
+    token_cache_bytes: u64,
     ca_pem: Option<Vec<u8>>,
     acr_levels: Vec<String>,
     listen: SocketAddr,
@@ -200,6 +203,26 @@ impl Settings {
     #[must_use]
     pub const fn jwks_ttl(&self) -> Duration {
         self.jwks_ttl
+    }
+
+    /// What becomes of tokens that only Keycloak can read (`KEYCLOAK_OPAQUE_TOKENS`). Default: they are refused.
+    #[must_use]
+    pub const fn opaque_tokens(&self) -> OpaqueTokens {
+        self.opaque_tokens
+    }
+
+    /// How long Keycloak's word on such a token is remembered (`KEYCLOAK_INTROSPECTION_TTL_SECONDS`). 0 to 1 h, default
+    /// 30 s.
+    #[must_use]
+    pub const fn introspection_ttl(&self) -> Duration {
+        self.introspection_ttl
+    }
+
+    /// How many bytes the tokens may take that were found good and are remembered (`KEYCLOAK_TOKEN_CACHE_BYTES`). 0, which
+    /// is none, to 1 GiB; default 32 MiB.
+    #[must_use]
+    pub const fn token_cache_bytes(&self) -> u64 {
+        self.token_cache_bytes
     }
 
     /// Least time between two fetches for unknown key ids (`KEYCLOAK_JWKS_COOLDOWN_SECONDS`). 1 s to 1 h, default 10 s.

@@ -11,6 +11,29 @@ use super::error::{Defect, Problem, quoted};
 use super::syntax;
 use crate::secret::Secret;
 
+/// What becomes of tokens that only Keycloak can read: opaque ones, and lightweight ones, which hold no audience.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum OpaqueTokens {
+    /// They are refused.
+    Refuse,
+    /// Keycloak is asked about them.
+    Introspect,
+}
+
+impl OpaqueTokens {
+    pub(super) fn parse(text: &str) -> Result<Self, Problem> {
+        match text.trim() {
+            "refuse" => Ok(Self::Refuse),
+            "introspect" => Ok(Self::Introspect),
+            other => Err(Problem::malformed(
+                format!("is neither refuse nor introspect ({})", quoted(other)),
+                "write refuse, or introspect to have Keycloak asked about opaque and lightweight tokens",
+            )),
+        }
+    }
+}
+
 /// Where browser sessions live.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]

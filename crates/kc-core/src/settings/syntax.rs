@@ -43,16 +43,21 @@ pub(super) fn flag(text: &str) -> Result<bool, Problem> {
 
 /// Whole seconds within `range`.
 pub(super) fn seconds(text: &str, range: &RangeInclusive<u64>) -> Result<Duration, Problem> {
+    number(text, "seconds", range).map(Duration::from_secs)
+}
+
+/// A whole number of something, within `range`.
+pub(super) fn number(text: &str, of: &str, range: &RangeInclusive<u64>) -> Result<u64, Problem> {
     let remedy = || format!("write a whole number from {} to {}", range.start(), range.end());
     let digits = text.trim();
     if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
         return Err(Problem::malformed(
-            format!("is not a whole number of seconds ({})", quoted(text)),
+            format!("is not a whole number of {of} ({})", quoted(text)),
             remedy(),
         ));
     }
     match digits.parse() {
-        Ok(secs) if range.contains(&secs) => Ok(Duration::from_secs(secs)),
+        Ok(number) if range.contains(&number) => Ok(number),
         _ => Err(Problem::malformed(format!("is out of range ({})", quoted(text)), remedy())),
     }
 }

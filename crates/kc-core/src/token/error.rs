@@ -132,7 +132,9 @@ impl fmt::Display for Defect {
             Self::Encrypted => "encrypted tokens are not supported",
             Self::HeaderParameter(name) => return write!(f, "the header parameter {name} has a wrong shape"),
             Self::HeaderNotJson => "the header is not a JSON object",
-            Self::NotThreeSegments => "it does not have three segments",
+            Self::NotThreeSegments => {
+                "it does not have three segments, and opaque tokens are not introspected by this service"
+            }
             Self::PayloadNotJson => "the payload is not a JSON object",
             Self::TooDeep => "its JSON is nested too deeply",
         })
@@ -240,6 +242,10 @@ impl fmt::Display for TokenError {
             }
             Self::Malformed(defect) => defect.fmt(f),
             Self::MalformedClaim { claim, expected } => write!(f, "the claim {claim} is not {expected}"),
+            Self::MissingClaim { claim: "aud" } => f.write_str(
+                "the claim aud is missing: no mapper adds an audience, or it is a lightweight token, which this \
+                 service does not introspect",
+            ),
             Self::MissingClaim { claim } => write!(f, "the claim {claim} is missing"),
             Self::NotYetValid { claim, at, now } => {
                 write!(f, "its {claim} is {at}, now it is {now}: check both clocks")

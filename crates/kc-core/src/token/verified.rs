@@ -14,11 +14,26 @@ use super::claims::Claims;
 pub struct VerifiedToken {
     claims: Claims,
     payload: Bytes,
+    generation: Option<u64>,
 }
 
 impl VerifiedToken {
     pub(crate) fn new(claims: Claims, payload: Bytes) -> Self {
-        Self { claims, payload }
+        Self { claims, payload, generation: None }
+    }
+
+    /// The same, verified by its signature with the keys of this generation.
+    pub(crate) fn signed(self, generation: u64) -> Self {
+        Self { generation: Some(generation), ..self }
+    }
+
+    /// Of the keys that it was verified with; `None` when something else vouched for it.
+    pub(crate) fn generation(&self) -> Option<u64> {
+        self.generation
+    }
+
+    pub(crate) fn payload_bytes(&self) -> usize {
+        self.payload.len()
     }
 
     /// The claims that Keycloak issues.

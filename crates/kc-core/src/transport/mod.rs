@@ -1,5 +1,6 @@
 //! HTTP to Keycloak: one call, bounded in time and size.
 
+mod breaker;
 #[cfg(feature = "reqwest")]
 mod reqwest;
 
@@ -10,6 +11,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::{Request, Response};
 
+pub use self::breaker::CircuitBreaker;
 #[cfg(feature = "reqwest")]
 pub use self::reqwest::{ReqwestTransport, TransportOptions};
 
@@ -40,6 +42,11 @@ pub trait Transport: fmt::Debug + Send + Sync {
 pub enum TransportError {
     /// The answer broke off, or was not HTTP.
     Broken,
+    /// It was not sent: the endpoint gave no answer several times in a row, and is left alone for a moment.
+    CircuitOpen {
+        /// When it is tried again.
+        retry_in: Duration,
+    },
     /// No connection: name, address, port, or TLS.
     Connect {
         /// What the operating system or the TLS library said.
@@ -66,6 +73,11 @@ impl fmt::Display for TransportError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Broken => f.write_str("the answer broke off or is not HTTP"),
+            Self::CircuitOpen { retry_in } => write!(
+                f,
+                "it gave no answer several times in a row and is left alone for {} ms",
+                retry_in.as_millis()
+            ),
             Self::Connect { reason } => write!(f, "no connection ({reason})"),
             Self::Timeout { after } => write!(f, "no whole answer within {} ms", after.as_millis()),
             Self::TooLarge { limit } => write!(f, "the answer is larger than {limit} bytes"),

@@ -63,11 +63,7 @@ impl IntrospectionValidator {
         audience: impl IntoIterator<Item = A>,
         introspector: Arc<dyn Introspector>,
     ) -> IntrospectionValidatorBuilder {
-        let policy = Policy {
-            issuer: issuer.into(),
-            audience: audience.into_iter().map(Into::into).collect(),
-            leeway: Duration::from_secs(5),
-        };
+        let policy = Policy::new(issuer, audience);
         let validator = Self { policy, introspector, clock: Arc::new(SystemClock) };
         IntrospectionValidatorBuilder { validator }
     }

@@ -19,6 +19,8 @@ pub(super) struct Opener {
 pub(super) struct Opened {
     pub(super) typ: HeaderType,
     pub(super) payload: Vec<u8>,
+    /// Of the keys that its signature was verified with.
+    pub(super) generation: u64,
 }
 
 impl Opener {
@@ -39,7 +41,7 @@ impl Opener {
         if !key.verify(compact.signing_input, &compact.signature) {
             return Err(TokenError::Signature.into());
         }
-        Ok(Opened { typ: header.typ, payload: compact.payload })
+        Ok(Opened { typ: header.typ, payload: compact.payload, generation: keys.generation() })
     }
 
     async fn keys_for(&self, header: &JoseHeader) -> Result<Arc<KeySet>, ValidationError> {

@@ -54,11 +54,7 @@ impl JwtValidator {
         audience: impl IntoIterator<Item = A>,
         keys: Arc<dyn KeySource>,
     ) -> JwtValidatorBuilder {
-        let policy = Policy {
-            issuer: issuer.into(),
-            audience: audience.into_iter().map(Into::into).collect(),
-            leeway: Duration::from_secs(5),
-        };
+        let policy = Policy::new(issuer, audience);
         let validator = Self { policy, opener: Opener::new(keys), clock: Arc::new(SystemClock) };
         JwtValidatorBuilder { validator }
     }
@@ -74,7 +70,7 @@ impl JwtValidator {
             .map_err(|error| TokenError::Malformed(Defect::of_json(error, Defect::PayloadNotJson)))?;
         let claims = Claims::read(&object)?;
         self.policy.check(opened.typ, &claims, self.clock.now())?;
-        Ok(VerifiedToken::new(claims, Bytes::from(opened.payload)))
+        Ok(VerifiedToken::new(claims, Bytes::from(opened.payload)).signed(opened.generation))
     }
 }
 
@@ -103,10 +99,49 @@ impl JwtValidatorBuilder {
         self
     }
 
+    /// The way to a validator that lacks a check.
+    pub fn dangerous(self) -> DangerousJwt {
+        DangerousJwt { builder: self }
+    }
+
     /// The validator.
     #[must_use]
     pub fn build(self) -> JwtValidator {
         self.validator
+    }
+}
+
+/// Checks left out; made by [`JwtValidatorBuilder::dangerous`]. For looking at tokens, never for a service.
+#[derive(Debug)]
+#[must_use]
+pub struct DangerousJwt {
+    builder: JwtValidatorBuilder,
+}
+
+impl DangerousJwt {
+    /// Takes tokens of any issuer that these keys are good for: of every realm that shares a key.
+    pub fn any_issuer(mut self) -> Self {
+        self.builder.validator.policy.left_out.issuer = true;
+        self
+    }
+
+    /// Takes tokens for any audience: what a user gave to any other service opens this one.
+    pub fn any_audience(mut self) -> Self {
+        self.builder.validator.policy.left_out.audience = true;
+        self
+    }
+
+    /// Takes a token without `typ` for an access token, unless it has a mark of another: Keycloak's say `Bearer`, those of
+    /// other issuers often nothing.
+    pub fn untyped(mut self) -> Self {
+        self.builder.validator.policy.left_out.kind = true;
+        self
+    }
+
+    /// The validator.
+    #[must_use]
+    pub fn build(self) -> JwtValidator {
+        self.builder.build()
     }
 }
 
@@ -115,6 +150,12 @@ impl TokenValidator for JwtValidator {
     async fn validate(&self, token: &str) -> Result<VerifiedToken, ValidationError> {
         let opened = self.opener.open(token).await?;
         Ok(self.judge(opened)?)
+    }
+
+    fn still_stands(&self, token: &VerifiedToken) -> bool {
+        token.generation().is_some()
+            && token.generation() == self.opener.keys.generation()
+            && self.policy.lifetime(token.claims(), self.clock.now()).is_ok()
     }
 }
 

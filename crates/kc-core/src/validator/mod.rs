@@ -4,12 +4,14 @@
 //! | --- | --- |
 //! | signed JWTs, as Keycloak issues them | [`JwtValidator`] |
 //! | lightweight and opaque tokens, which only Keycloak can read | [`IntrospectionValidator`] |
+//! | both, in one service | [`MixedValidator`] |
 //! | signed JWTs, to which userinfo adds what it knows of the user | [`UserinfoValidator`] |
 
 mod checks;
 mod introspection;
 mod jws;
 mod jwt;
+mod mixed;
 mod unverified;
 mod userinfo;
 
@@ -19,7 +21,9 @@ use async_trait::async_trait;
 
 pub use self::checks::Policy;
 pub use self::introspection::{IntrospectionValidator, IntrospectionValidatorBuilder};
-pub use self::jwt::{JwtValidator, JwtValidatorBuilder};
+pub use self::jwt::{DangerousJwt, JwtValidator, JwtValidatorBuilder};
+pub use self::mixed::MixedValidator;
+pub(crate) use self::unverified::Unverified;
 pub use self::userinfo::{
     DangerousUserinfo, UserinfoEndpoint, UserinfoError, UserinfoSignature, UserinfoValidator,
 };
@@ -40,6 +44,14 @@ pub trait TokenValidator: fmt::Debug + Send + Sync {
     /// # Errors
     /// [`ValidationError::Token`] when it is bad; the others when that could not be found out.
     async fn validate(&self, token: &str) -> Result<VerifiedToken, ValidationError>;
+
+    /// Whether a token that this validator has passed would pass again, as far as that can be told at once, without
+    /// looking at its text: the keys are the same, and it is still in force. While this is so the token may be
+    /// remembered, and is not validated again. Default: it cannot be told, so that every request validates.
+    fn still_stands(&self, token: &VerifiedToken) -> bool {
+        let _ = token;
+        false
+    }
 }
 
 /// Why a token was not accepted.

@@ -4,10 +4,10 @@ use crate::introspection::Presented;
 use crate::json::{self, JsonError, Object, Value};
 use crate::token::{Compact, Defect, MAX_JSON_DEPTH, TokenError};
 
-/// Read to be compared with what the issuer says, and for nothing else: it decides neither whom to trust nor whom to
+/// Read to be compared with what is trusted already, and for nothing else: it decides neither whom to trust nor whom to
 /// ask. No `Debug`, so that what nobody vouched for is in no log.
 #[derive(Default)]
-pub(super) struct Unverified {
+pub(crate) struct Unverified {
     issuer: Option<String>,
     subject: Option<String>,
 }
@@ -15,7 +15,7 @@ pub(super) struct Unverified {
 impl Unverified {
     /// An opaque token says nothing. A token with a JSON payload that two parsers could read as two different things
     /// is refused.
-    pub(super) fn read(token: &str) -> Result<Self, TokenError> {
+    pub(crate) fn read(token: &str) -> Result<Self, TokenError> {
         let Ok(compact) = Compact::parse(token) else { return Ok(Self::default()) };
         match json::parse_object(&compact.payload, MAX_JSON_DEPTH) {
             Ok(payload) => Ok(Self { issuer: text(&payload, "iss")?, subject: text(&payload, "sub")? }),
@@ -34,6 +34,11 @@ impl Unverified {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Whom it names, to look among those who are trusted.
+    pub(crate) fn into_issuer(self) -> Option<String> {
+        self.issuer
     }
 
     pub(super) fn subject(&self) -> Option<&str> {

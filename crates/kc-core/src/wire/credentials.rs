@@ -4,6 +4,8 @@ use std::fmt;
 
 use super::request::Headers;
 
+const AUTHORIZATION: &str = "authorization";
+
 /// A bearer token as it was sent, borrowed from the request. Not printable.
 #[derive(Clone, Copy)]
 pub struct BearerCredentials<'a> {
@@ -44,7 +46,6 @@ impl<'a> BearerCredentials<'a> {
     /// # Errors
     /// [`CredentialsError`] when the header is there and bad: never a reason to look further.
     pub fn read(headers: &'a dyn Headers) -> Result<Option<Self>, CredentialsError> {
-        const AUTHORIZATION: &str = "authorization";
         let Some(value) = headers.value(AUTHORIZATION, 0) else { return Ok(None) };
         if headers.value(AUTHORIZATION, 1).is_some() {
             return Err(CredentialsError::Repeated);
@@ -62,6 +63,18 @@ impl<'a> BearerCredentials<'a> {
             Some(b'\t') => Err(CredentialsError::Separator),
             Some(_) => token68(token).map(|token| Some(Self { token })),
         }
+    }
+
+    /// The bytes after the spaces after `Bearer`, for a look-up among tokens that are known to be well-formed: nobody has
+    /// looked at these. `None` for whatever [`read`](Self::read) gives no token for, and for some that it does.
+    pub(crate) fn peek(headers: &'a dyn Headers) -> Option<&'a [u8]> {
+        const PREFIX: usize = "Bearer ".len();
+        let value = headers.value(AUTHORIZATION, 0)?;
+        let (scheme, token) = value.split_at_checked(PREFIX)?;
+        if !scheme.eq_ignore_ascii_case(b"Bearer ") || headers.value(AUTHORIZATION, 1).is_some() {
+            return None;
+        }
+        Some(token)
     }
 
     /// The token. Every call is a place to look at in a review.

@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::reply::{Reply, empty, json_reply, plain_error};
 use super::request::Request;
+use crate::backchannel;
 use crate::fault::{Endpoint, Fault};
 use crate::keys::{Alg, KeyError, KeyState, Purpose};
 use crate::mint::Mint;
@@ -118,18 +119,14 @@ async fn act(
             done()
         }
         (["users", name, "logout"], "POST") => {
-            if state.logout_user(name) {
-                done()
-            } else {
-                Err(not_found())
-            }
+            let ended = state.logout_user(name).ok_or_else(not_found)?;
+            backchannel::announce(state, &ended).await;
+            done()
         }
         (["sessions", sid], "DELETE") => {
-            if state.memory().end(sid) {
-                done()
-            } else {
-                Err(not_found())
-            }
+            let ended = state.memory().end(sid).ok_or_else(not_found)?;
+            backchannel::announce(state, &[ended]).await;
+            done()
         }
         (["sessions"], "DELETE") => {
             state.memory().end_all();

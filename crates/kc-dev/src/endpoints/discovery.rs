@@ -37,6 +37,18 @@ pub(super) fn document(state: &State) -> Value {
         "end_session_endpoint": format!("{protocol}/logout"),
         "revocation_endpoint": format!("{protocol}/revoke"),
         "jwks_uri": format!("{protocol}/certs"),
+        "pushed_authorization_request_endpoint": format!("{protocol}/ext/par/request"),
+        "require_pushed_authorization_requests": false,
+        "authorization_response_iss_parameter_supported": true,
+        "authorization_signing_alg_values_supported": SIGNING,
+        "backchannel_logout_supported": true,
+        "backchannel_logout_session_supported": true,
+        "claims_parameter_supported": true,
+        "code_challenge_methods_supported": ["plain", "S256"],
+        "prompt_values_supported": ["none", "login", "consent"],
+        "response_modes_supported": [
+            "query", "fragment", "form_post", "query.jwt", "fragment.jwt", "form_post.jwt", "jwt",
+        ],
         "acr_values_supported": acr,
         "response_types_supported": [
             "code", "none", "id_token", "token", "id_token token", "code id_token", "code token", "code id_token token",

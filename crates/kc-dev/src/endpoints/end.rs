@@ -3,41 +3,51 @@
 use http::StatusCode;
 
 use super::client_auth::{ClientRefusal, authenticate};
+use super::cors;
 use super::reply::{Reply, cached, empty, json_reply, oauth_error};
-use super::request::Request;
+use super::request::{Form, Request};
+use crate::backchannel;
+use crate::realm::Client;
 use crate::state::State;
 
 fn bad(error: &str, description: &str) -> Reply {
     oauth_error(StatusCode::BAD_REQUEST, error, description)
 }
 
-/// Ends the session of a refresh token. Without one it would be the browser's logout page, which isn't served here.
-pub(super) fn logout(state: &State, request: &Request) -> Reply {
+/// Ends the session of a refresh token, and tells its clients.
+pub(super) async fn logout(state: &State, request: &Request) -> Reply {
     let form = request.form();
-    let Some(refresh_token) = form.get("refresh_token") else { return super::reply::not_found() };
     let client = match authenticate(state, request, &form) {
         Ok(client) => client,
-        Err(refusal) => return ClientRefusal::reply(refusal),
+        Err(refusal) => return cors::for_anybody(ClientRefusal::reply(refusal)),
     };
+    let reply = end_by(state, client, form.get("refresh_token").unwrap_or_default()).await;
+    cors::for_client(reply, client)
+}
+
+async fn end_by(state: &State, client: &Client, refresh_token: &str) -> Reply {
     let Some(token) = state.verify_refresh(refresh_token) else {
         return bad("invalid_grant", "Invalid refresh token");
     };
     if token.text("azp") != Some(&client.id) {
         return bad("invalid_grant", super::OTHER_CLIENT);
     }
-    if let Some(sid) = token.text("sid") {
-        state.memory().end(sid);
-    }
+    let ended = token.text("sid").and_then(|sid| state.memory().end(sid));
+    backchannel::announce(state, ended.as_slice()).await;
     cached(empty(StatusCode::NO_CONTENT), "no-cache")
 }
 
-/// Revokes an access token, or ends the session of a refresh token.
+/// Revokes an access token, or takes the client of a refresh token out of its session; other clients go on in it.
 pub(super) fn revoke(state: &State, request: &Request) -> Reply {
     let form = request.form();
     let client = match authenticate(state, request, &form) {
         Ok(client) => client,
-        Err(refusal) => return ClientRefusal::reply(refusal),
+        Err(refusal) => return cors::for_anybody(ClientRefusal::reply(refusal)),
     };
+    cors::for_client(revoke_by(state, client, &form), client)
+}
+
+fn revoke_by(state: &State, client: &Client, form: &Form) -> Reply {
     if form.has_duplicates() {
         return bad("invalid_request", "duplicated parameter");
     }
@@ -58,9 +68,7 @@ pub(super) fn revoke(state: &State, request: &Request) -> Reply {
     }
     let mut memory = state.memory();
     match (is_refresh, token.text("sid"), token.text("jti")) {
-        (true, Some(sid), _) => {
-            memory.end(sid);
-        }
+        (true, Some(sid), _) => memory.detach(sid, &client.id),
         (false, _, Some(jti)) => memory.revoke(jti),
         _ => {}
     }

@@ -93,5 +93,7 @@ fn active_claims(state: &State, token: &Verified) -> Option<Map<String, Value>> 
         return None;
     }
     let scope = scope::narrowed(&state.realm, client, user, token.text("scope").unwrap_or_default(), None);
-    Some(introspected(&state.subject(client, user, &scope, BTreeMap::new()), &token.claims))
+    let sid = token.text("sid");
+    let logged_in = sid.is_some_and(|sid| state.login_of(sid, &client.id).0.is_some());
+    Some(introspected(&state.subject(client, user, &scope, sid, BTreeMap::new()), &token.claims, logged_in))
 }

@@ -1,11 +1,21 @@
 //! Keycloak's URLs.
 
 mod assertion;
+mod auth_request;
+mod auth_response;
+mod authorize;
 mod client_auth;
+mod code;
 mod control;
+mod cors;
 mod discovery;
 mod end;
+mod end_session;
 mod introspect;
+mod login_action;
+mod login_page;
+mod page;
+mod par;
 pub(crate) mod reply;
 pub(crate) mod request;
 pub(crate) mod token;
@@ -25,6 +35,8 @@ use self::reply::{
 use self::request::Request;
 use crate::fault::{Endpoint, Fault};
 use crate::state::State;
+
+const LOGOUT_CONFIRM: &str = "protocol/openid-connect/logout/logout-confirm";
 
 const OTHER_CLIENT: &str = "Invalid refresh token. Token client and authorized client don't match";
 
@@ -90,7 +102,7 @@ async fn route(state: &Arc<State>, request: &Request) -> Result<Reply, Cut> {
         });
     };
     if request.method == Method::OPTIONS {
-        return Ok(empty(StatusCode::OK));
+        return Ok(cors::preflight(request, endpoint, empty(StatusCode::OK)));
     }
     let method = if request.method == Method::HEAD { &Method::GET } else { &request.method };
     if !methods.contains(method) {
@@ -102,7 +114,7 @@ async fn route(state: &Arc<State>, request: &Request) -> Result<Reply, Cut> {
     }
     match fault {
         Some(fault) => broken(endpoint, &fault),
-        None => Ok(work(state, request, endpoint).await),
+        None => Ok(cors::finish(request, endpoint, work(state, request, endpoint).await)),
     }
 }
 
@@ -116,8 +128,12 @@ fn endpoint(rest: &str) -> Option<(Endpoint, &'static [Method])> {
         ".well-known/openid-configuration" | ".well-known/oauth-authorization-server" => {
             (Endpoint::Discovery, GET)
         }
+        "login-actions/authenticate" => (Endpoint::LoginAction, BOTH),
+        "protocol/openid-connect/auth" => (Endpoint::Authorize, BOTH),
         "protocol/openid-connect/certs" => (Endpoint::Certs, GET),
-        "protocol/openid-connect/logout" => (Endpoint::Logout, POST),
+        "protocol/openid-connect/ext/par/request" => (Endpoint::Par, POST),
+        "protocol/openid-connect/logout" => (Endpoint::Logout, BOTH),
+        LOGOUT_CONFIRM => (Endpoint::Logout, POST),
         "protocol/openid-connect/revoke" => (Endpoint::Revoke, POST),
         "protocol/openid-connect/token" => (Endpoint::Token, POST),
         "protocol/openid-connect/token/introspect" => (Endpoint::Introspect, POST),
@@ -128,6 +144,7 @@ fn endpoint(rest: &str) -> Option<(Endpoint, &'static [Method])> {
 
 async fn work(state: &State, request: &Request, endpoint: Endpoint) -> Reply {
     match endpoint {
+        Endpoint::Authorize => authorize::serve(state, request).await,
         Endpoint::Certs => match state.keys().jwks().await {
             Ok(jwks) => cached(json_reply(StatusCode::OK, &jwks), "no-cache"),
             Err(_) => server_error(),
@@ -137,7 +154,15 @@ async fn work(state: &State, request: &Request, endpoint: Endpoint) -> Reply {
             cached(json_reply(StatusCode::OK, &document), "no-cache, must-revalidate, no-transform, no-store")
         }
         Endpoint::Introspect => introspect::post(state, request).await,
-        Endpoint::Logout => end::logout(state, request),
+        Endpoint::LoginAction => login_action::serve(state, request).await,
+        Endpoint::Logout if request.path.ends_with(LOGOUT_CONFIRM) => {
+            end_session::confirmed(state, request).await
+        }
+        Endpoint::Logout if request.form().get("refresh_token").is_some() => {
+            end::logout(state, request).await
+        }
+        Endpoint::Logout => end_session::serve(state, request).await,
+        Endpoint::Par => par::post(state, request),
         Endpoint::Realm => realm(state).await,
         Endpoint::Revoke => end::revoke(state, request),
         Endpoint::Token => token::post(state, request).await,

@@ -2,13 +2,14 @@
 
 use std::net::IpAddr;
 
-use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE};
 use http::{HeaderMap, Method};
 
 /// A request as endpoints see it.
 pub(crate) struct Request {
     pub(crate) method: Method,
     pub(crate) path: String,
+    pub(crate) query: String,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Vec<u8>,
     pub(crate) peer: IpAddr,
@@ -25,6 +26,24 @@ impl Request {
         found.eq_ignore_ascii_case(scheme).then_some(credentials)
     }
 
+    /// The parameters of the query.
+    pub(super) fn query(&self) -> Form {
+        Form(url::form_urlencoded::parse(self.query.as_bytes()).into_owned().collect())
+    }
+
+    /// The parameters of a page's address: of the query, or of the form where it was posted.
+    pub(super) fn params(&self) -> Form {
+        if self.method == Method::POST { self.form() } else { self.query() }
+    }
+
+    /// The cookie of that name.
+    pub(super) fn cookie(&self, name: &str) -> Option<&str> {
+        let all = self.headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
+        all.flat_map(|line| line.split(';'))
+            .filter_map(|pair| pair.trim().split_once('='))
+            .find_map(|(found, value)| (found == name).then_some(value))
+    }
+
     /// The fields of the form; none if the body is something else.
     pub(super) fn form(&self) -> Form {
         let is_form =
@@ -39,12 +58,28 @@ impl Request {
 }
 
 /// The fields of a form, in order.
+#[derive(Clone)]
 pub(super) struct Form(Vec<(String, String)>);
 
 impl Form {
     /// The first field of that name.
     pub(super) fn get(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(field, _)| field == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The same fields out of a store.
+    pub(super) fn of(fields: Vec<(String, String)>) -> Self {
+        Self(fields)
+    }
+
+    /// Every field, to be stored.
+    pub(super) fn fields(&self) -> &[(String, String)] {
+        &self.0
+    }
+
+    /// How often a field of that name is there.
+    pub(super) fn count(&self, name: &str) -> usize {
+        self.0.iter().filter(|(field, _)| field == name).count()
     }
 
     /// Whether any field is there twice, which OAuth forbids (RFC 6749, section 3.2).

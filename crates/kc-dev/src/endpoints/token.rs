@@ -1,4 +1,4 @@
-//! `POST …/token` (RFC 6749, sections 4.3, 4.4 and 6; OpenID Connect Core, section 12).
+//! `POST …/token` (RFC 6749, sections 4.1.3, 4.3, 4.4 and 6; OpenID Connect Core, section 12).
 
 use std::collections::BTreeMap;
 
@@ -8,6 +8,7 @@ use serde_json::json;
 use super::client_auth::authenticate;
 use super::reply::{Reply, json_reply, no_store, oauth_error, server_error};
 use super::request::{Form, Request};
+use super::{code, cors};
 use crate::issue::{Grant, Issue};
 use crate::random::session_id;
 use crate::realm::Client;
@@ -31,10 +32,21 @@ async fn answer(state: &State, request: &Request) -> Result<Reply, Reply> {
     let form = request.form();
     let grant =
         form.get("grant_type").ok_or_else(|| bad("invalid_request", "Missing form parameter: grant_type"))?;
-    if !matches!(grant, "password" | "client_credentials" | "refresh_token") {
+    if !matches!(grant, "authorization_code" | "password" | "client_credentials" | "refresh_token") {
         return Err(bad("unsupported_grant_type", "Unsupported grant_type"));
     }
-    let client = authenticate(state, request, &form).map_err(super::client_auth::ClientRefusal::reply)?;
+    let client = authenticate(state, request, &form).map_err(|refusal| cors::for_anybody(refusal.reply()))?;
+    let granted = grant_to(state, request, client, grant, &form).await;
+    granted.map(|reply| cors::for_client(reply, client)).map_err(|reply| cors::for_client(reply, client))
+}
+
+async fn grant_to(
+    state: &State,
+    request: &Request,
+    client: &Client,
+    grant: &str,
+    form: &Form,
+) -> Result<Reply, Reply> {
     if form.has_duplicates() {
         return Err(bad("invalid_request", "duplicated parameter"));
     }
@@ -47,9 +59,10 @@ async fn answer(state: &State, request: &Request) -> Result<Reply, Reply> {
         return Err(bad("invalid_request", description));
     }
     match grant {
-        "password" => password(state, client, &form).await,
-        "client_credentials" => client_credentials(state, request, client, &form).await,
-        _ => refresh(state, client, &form).await,
+        "authorization_code" => code::exchange(state, client, form).await,
+        "password" => password(state, client, form).await,
+        "client_credentials" => client_credentials(state, request, client, form).await,
+        _ => refresh(state, client, form).await,
     }
 }
 
@@ -86,6 +99,7 @@ async fn password(state: &State, client: &Client, form: &Form) -> Result<Reply, 
         grant: Grant::Password,
         sid: Some(&sid),
         offline: scope.offline,
+        nonce: None,
         notes: BTreeMap::new(),
         now,
     };
@@ -115,6 +129,7 @@ async fn client_credentials(
         grant: Grant::ClientCredentials,
         sid: None,
         offline: false,
+        nonce: None,
         notes: service_account_notes(client, &peer),
         now: state.now(),
     };
@@ -159,7 +174,7 @@ async fn refresh(state: &State, client: &Client, form: &Form) -> Result<Reply, R
         return Err(refused("Stale token"));
     }
     let jti = token.text("jti").unwrap_or_default();
-    if let Err(refusal) = state.memory().use_refresh(sid, &client.id, jti, now) {
+    if let Err(refusal) = state.memory().use_refresh(sid, offline, &client.id, jti, now) {
         return Err(refused(match refusal {
             RefreshRefusal::NoClient => "Session doesn't have required client",
             RefreshRefusal::Reused => "Maximum allowed refresh token reuse exceeded",
@@ -176,6 +191,7 @@ async fn refresh(state: &State, client: &Client, form: &Form) -> Result<Reply, R
         grant: Grant::Refresh,
         sid: Some(sid),
         offline,
+        nonce: None,
         notes: BTreeMap::new(),
         now,
     };

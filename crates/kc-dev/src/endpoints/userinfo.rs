@@ -6,6 +6,7 @@ use http::header::CACHE_CONTROL;
 use http::{HeaderValue, Method, StatusCode};
 use serde_json::{Map, Value, json};
 
+use super::cors;
 use super::reply::{Reply, challenge, json_reply, no_store, server_error, with_type};
 use super::request::Request;
 use crate::claims::Target;
@@ -15,6 +16,7 @@ use crate::state::{State, Verified};
 
 pub(super) async fn serve(state: &State, request: &Request) -> Reply {
     let bearer = |rest: &str| format!("Bearer realm=\"{}\"{rest}", state.realm.name);
+    let challenge = |status, text: &str| cors::for_anybody(challenge(status, text));
     let refused = |error: &str, description: &str| {
         let status = match error {
             "insufficient_scope" => StatusCode::FORBIDDEN,
@@ -79,7 +81,9 @@ fn claims(state: &State, token: &Verified) -> Result<Map<String, Value>, Refusal
     }
     let scope = scope::narrowed(&state.realm, client, user, scope_text, None);
     let mut claims = Map::from_iter([("sub".to_owned(), json!(user.id))]);
-    state.subject(client, user, &scope, BTreeMap::new()).map_into(&mut claims, Target::Userinfo);
+    state
+        .subject(client, user, &scope, token.text("sid"), BTreeMap::new())
+        .map_into(&mut claims, Target::Userinfo);
     Ok(claims)
 }
 
@@ -101,7 +105,11 @@ async fn answer(state: &State, token: &Verified, mut claims: Map<String, Value>)
                 }
             }
         };
-    let mut reply = no_store(reply);
+    let reply = no_store(reply);
+    let mut reply = match client {
+        Some(client) => cors::for_client(reply, client),
+        None => reply,
+    };
     // Keycloak sends the header twice.
     reply.headers_mut().append(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     reply

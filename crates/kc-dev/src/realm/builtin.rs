@@ -10,6 +10,8 @@ pub(super) struct BuiltinClient {
     pub(super) direct_access: bool,
     pub(super) full_scope: bool,
     pub(super) lightweight: bool,
+    /// Where the login of its own console leads back to; `REALM` is the realm's name.
+    pub(super) redirect_uri: Option<&'static str>,
     /// Roles, each with the roles of the same client that it brings along.
     pub(super) roles: &'static [(&'static str, &'static [&'static str])],
 }
@@ -28,6 +30,7 @@ pub(super) const CLIENTS: [BuiltinClient; 6] = [
         direct_access: false,
         full_scope: false,
         lightweight: false,
+        redirect_uri: Some("/realms/REALM/account/*"),
         roles: &[
             ("delete-account", &[]),
             ("manage-account", &["manage-account-links"]),
@@ -45,6 +48,7 @@ pub(super) const CLIENTS: [BuiltinClient; 6] = [
         direct_access: false,
         full_scope: false,
         lightweight: false,
+        redirect_uri: Some("/realms/REALM/account/*"),
         roles: &[],
     },
     BuiltinClient {
@@ -53,6 +57,7 @@ pub(super) const CLIENTS: [BuiltinClient; 6] = [
         direct_access: true,
         full_scope: true,
         lightweight: true,
+        redirect_uri: None,
         roles: &[],
     },
     BuiltinClient {
@@ -61,6 +66,7 @@ pub(super) const CLIENTS: [BuiltinClient; 6] = [
         direct_access: false,
         full_scope: false,
         lightweight: false,
+        redirect_uri: None,
         roles: &[("read-token", &[])],
     },
     BuiltinClient {
@@ -69,6 +75,7 @@ pub(super) const CLIENTS: [BuiltinClient; 6] = [
         direct_access: false,
         full_scope: false,
         lightweight: false,
+        redirect_uri: None,
         roles: &[
             ("create-client", &[]),
             ("impersonation", &[]),
@@ -119,6 +126,7 @@ pub(super) const CLIENTS: [BuiltinClient; 6] = [
         direct_access: false,
         full_scope: true,
         lightweight: true,
+        redirect_uri: Some("/admin/REALM/console/*"),
         roles: &[],
     },
 ];

@@ -9,7 +9,10 @@ use serde_json::Value;
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct Settings {
+    pub(super) display_name: Option<String>,
     pub(super) access_token_lifespan: u64,
+    pub(super) access_code_lifespan: u64,
+    pub(super) access_code_lifespan_login: u64,
     pub(super) sso_session_idle_timeout: u64,
     pub(super) sso_session_max_lifespan: u64,
     pub(super) offline_session_idle_timeout: u64,
@@ -28,7 +31,10 @@ impl Default for Settings {
     fn default() -> Self {
         // Keycloak's own defaults for a realm that says nothing.
         Self {
+            display_name: None,
             access_token_lifespan: 300,
+            access_code_lifespan: 60,
+            access_code_lifespan_login: 1800,
             sso_session_idle_timeout: 1800,
             sso_session_max_lifespan: 36_000,
             offline_session_idle_timeout: 2_592_000,
@@ -79,6 +85,9 @@ pub(super) struct Client {
     pub(super) enabled: bool,
     pub(super) protocol: Option<String>,
     pub(super) public_client: bool,
+    pub(super) bearer_only: bool,
+    pub(super) standard_flow_enabled: bool,
+    pub(super) implicit_flow_enabled: bool,
     pub(super) direct_access_grants_enabled: bool,
     pub(super) service_accounts_enabled: bool,
     pub(super) full_scope_allowed: bool,
@@ -100,6 +109,9 @@ impl Default for Client {
             enabled: true,
             protocol: None,
             public_client: false,
+            bearer_only: false,
+            standard_flow_enabled: true,
+            implicit_flow_enabled: false,
             direct_access_grants_enabled: false,
             service_accounts_enabled: false,
             full_scope_allowed: true,
@@ -195,6 +207,13 @@ pub(super) struct Organization {
 #[serde(default)]
 pub(super) struct Member {
     pub(super) username: String,
+}
+
+/// What an authenticator of a flow is set to; only levels of authentication matter here.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct AuthenticatorConfig {
+    pub(super) config: BTreeMap<String, Value>,
 }
 
 /// A component; only key providers matter here.

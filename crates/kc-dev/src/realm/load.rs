@@ -51,7 +51,7 @@ pub(super) fn realm(text: &str, variable: &dyn Fn(&str) -> Option<String>) -> Re
         clients.insert(client.id.clone(), client);
     }
     for builtin in &builtin::CLIENTS {
-        clients.entry(builtin.id.to_owned()).or_insert_with(|| builtin_client(builtin));
+        clients.entry(builtin.id.to_owned()).or_insert_with(|| builtin_client(builtin, &name));
     }
 
     let groups = Groups::load(&root)?;
@@ -71,7 +71,10 @@ pub(super) fn realm(text: &str, variable: &dyn Fn(&str) -> Option<String>) -> Re
     }
 
     Ok(Realm {
+        display_name: settings.display_name.clone().filter(|name| !name.is_empty()),
         access_lifespan_secs: signed(settings.access_token_lifespan),
+        code_lifespan_secs: signed(settings.access_code_lifespan),
+        login_lifespan_secs: signed(settings.access_code_lifespan_login),
         session_idle_secs: signed(settings.sso_session_idle_timeout),
         session_max_secs: signed(settings.sso_session_max_lifespan),
         offline_idle_secs: signed(settings.offline_session_idle_timeout),
@@ -81,6 +84,7 @@ pub(super) fn realm(text: &str, variable: &dyn Fn(&str) -> Option<String>) -> Re
         not_before: settings.not_before,
         default_alg: Alg::from_name(&settings.default_signature_algorithm).unwrap_or(Alg::Rs256),
         acr_levels: acr_levels(&settings)?,
+        login_levels: login_levels(&root)?,
         clients,
         client_roles: roles.of_clients,
         composites: roles.composites,
@@ -173,6 +177,11 @@ impl Loader<'_> {
             scope_roles: scope_roles.get(&client.client_id).cloned().unwrap_or_default(),
             enabled: client.enabled,
             public: client.public_client,
+            bearer_only: client.bearer_only,
+            standard_flow: client.standard_flow_enabled,
+            implicit_flow: client.implicit_flow_enabled,
+            root_url: client.root_url.filter(|root| !root.is_empty()),
+            redirect_uris: client.redirect_uris,
             direct_access: client.direct_access_grants_enabled,
             service_account: client.service_accounts_enabled,
             full_scope: client.full_scope_allowed,
@@ -278,7 +287,7 @@ impl Loader<'_> {
     }
 }
 
-fn builtin_client(builtin: &builtin::BuiltinClient) -> Client {
+fn builtin_client(builtin: &builtin::BuiltinClient, realm: &str) -> Client {
     let mut attributes = BTreeMap::new();
     if builtin.lightweight {
         attributes.insert("client.use.lightweight.access.token.enabled".to_owned(), "true".to_owned());
@@ -287,6 +296,11 @@ fn builtin_client(builtin: &builtin::BuiltinClient) -> Client {
         id: builtin.id.to_owned(),
         enabled: true,
         public: builtin.public,
+        bearer_only: !builtin.public,
+        standard_flow: builtin.public && !builtin.direct_access,
+        implicit_flow: false,
+        root_url: None,
+        redirect_uris: builtin.redirect_uri.map(|uri| uri.replace("REALM", realm)).into_iter().collect(),
         direct_access: builtin.direct_access,
         service_account: false,
         full_scope: builtin.full_scope,
@@ -352,6 +366,19 @@ fn acr_levels(settings: &Settings) -> Result<Vec<(String, i64)>, RealmError> {
         levels.push((name, level));
     }
     levels.sort_by_key(|(_, level)| *level);
+    Ok(levels)
+}
+
+/// What the conditions on levels of authentication are set to; every one counts, whatever flow it is in.
+fn login_levels(root: &Value) -> Result<Vec<(i64, i64)>, RealmError> {
+    let mut levels = Vec::new();
+    for authenticator in list::<export::AuthenticatorConfig>(root, "authenticatorConfig", "alias")? {
+        let number = |name: &str| authenticator.config.get(name)?.as_str()?.parse::<i64>().ok();
+        if let Some(level) = number("loa-condition-level") {
+            levels.push((level, number("loa-max-age").unwrap_or(0)));
+        }
+    }
+    levels.sort_unstable();
     Ok(levels)
 }
 

@@ -37,12 +37,18 @@ pub(crate) struct Client {
     pub(crate) id: String,
     pub(crate) enabled: bool,
     pub(crate) public: bool,
+    pub(crate) bearer_only: bool,
+    pub(crate) standard_flow: bool,
+    pub(crate) implicit_flow: bool,
     pub(crate) direct_access: bool,
     pub(crate) service_account: bool,
     pub(crate) full_scope: bool,
     pub(crate) secret: Option<String>,
     pub(crate) authenticator: String,
     pub(crate) allowed_origins: BTreeSet<String>,
+    pub(crate) root_url: Option<String>,
+    /// As registered: relative ones are below the root URL.
+    pub(crate) redirect_uris: Vec<String>,
     pub(crate) attributes: BTreeMap<String, String>,
     pub(crate) default_scopes: Vec<String>,
     pub(crate) optional_scopes: Vec<String>,
@@ -128,7 +134,10 @@ pub(crate) struct Organization {
 #[derive(Debug)]
 pub(crate) struct Realm {
     pub(crate) name: String,
+    pub(crate) display_name: Option<String>,
     pub(crate) access_lifespan_secs: i64,
+    pub(crate) code_lifespan_secs: i64,
+    pub(crate) login_lifespan_secs: i64,
     pub(crate) session_idle_secs: i64,
     pub(crate) session_max_secs: i64,
     pub(crate) offline_idle_secs: i64,
@@ -139,6 +148,8 @@ pub(crate) struct Realm {
     pub(crate) default_alg: Alg,
     /// Names of levels of authentication, weakest first.
     pub(crate) acr_levels: Vec<(String, i64)>,
+    /// Levels that the browser login asks for one by one, each with how long it lasts in seconds; lowest first.
+    pub(crate) login_levels: Vec<(i64, i64)>,
     pub(crate) clients: BTreeMap<String, Client>,
     pub(crate) client_roles: BTreeMap<String, BTreeSet<String>>,
     pub(crate) composites: BTreeMap<Role, BTreeSet<Role>>,

@@ -108,6 +108,61 @@ impl Server {
         self.token(&form).await
     }
 
+    /// Adds clients to the realm by Keycloak's admin API.
+    pub(crate) async fn add_clients(&self, clients: &[Value]) {
+        if clients.is_empty() {
+            return;
+        }
+        let token = self.admin_token().await;
+        for client in clients {
+            let request =
+                self.request("POST", "/admin/realms/kc-demo/clients").bearer_auth(&token).json(client);
+            let answer = self.send(request).await;
+            assert_eq!(answer.status, 201, "{}", answer.body);
+        }
+    }
+
+    /// Removes those of the clients that are there.
+    pub(crate) async fn remove_clients(&self, clients: &[Value]) {
+        if clients.is_empty() {
+            return;
+        }
+        let token = self.admin_token().await;
+        for id in clients.iter().filter_map(|client| client["clientId"].as_str()) {
+            let path = format!("/admin/realms/kc-demo/clients?clientId={id}");
+            let found = self.send(self.request("GET", &path).bearer_auth(&token)).await.json();
+            if let Some(uuid) = found[0]["id"].as_str() {
+                let path = format!("/admin/realms/kc-demo/clients/{uuid}");
+                self.send(self.request("DELETE", &path).bearer_auth(&token)).await;
+            }
+        }
+    }
+
+    async fn admin_token(&self) -> String {
+        let form = [
+            ("grant_type", "password"),
+            ("client_id", "admin-cli"),
+            ("username", "admin"),
+            ("password", "admin"),
+        ];
+        self.post("/realms/master/protocol/openid-connect/token", &form).await.text("access_token")
+    }
+
+    /// Path and query of an address of this server; a path stays as it is.
+    pub(crate) fn path_of(&self, url: &str) -> String {
+        url.strip_prefix(&self.base).unwrap_or(url).to_owned()
+    }
+
+    /// The path that an answer sends the browser to, if it is one of this server.
+    pub(crate) fn own_path(&self, answer: &Answer) -> Option<String> {
+        let location = answer.headers.get("location")?.to_str().ok()?;
+        location.strip_prefix(&self.base).map(str::to_owned)
+    }
+
+    pub(crate) fn without_base(&self, text: &str) -> String {
+        text.replace(&self.base, "BASE")
+    }
+
     /// An answer without what differs from run to run.
     pub(crate) fn observe(&self, answer: &Answer) -> Value {
         const COMPARED: [&str; 5] =

@@ -11,6 +11,7 @@ mod asking;
 mod clients;
 mod control;
 mod faults;
+mod logins;
 mod program;
 mod realm;
 mod sessions;

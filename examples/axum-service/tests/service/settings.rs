@@ -249,9 +249,10 @@ async fn a_base_path_of_an_old_server_is_kept() {
     let token =
         issuer.mint().user("alice").claim("iss", format!("{url}realms/kc-demo")).sign().await.unwrap();
     assert_eq!(service.get("/me", &token).await.status, 200);
-    let request = keycloak.requests().swap_remove(0);
-    assert!(
-        request.starts_with("GET /auth/realms/kc-demo/protocol/openid-connect/certs HTTP/1.1\r\n"),
-        "{request}"
-    );
+    let requests = keycloak.requests();
+    let certs = "GET /auth/realms/kc-demo/protocol/openid-connect/certs HTTP/1.1\r\n";
+    assert!(requests.iter().any(|request| request.starts_with(certs)), "{requests:?}");
+    for request in requests {
+        assert!(request.starts_with("GET /auth/realms/kc-demo"), "{request}");
+    }
 }

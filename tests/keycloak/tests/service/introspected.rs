@@ -1,6 +1,6 @@
 //! `DELETE /items/{id}`: Keycloak is asked whether the token is still good. All else goes on without asking.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use keycloak_tests::{Realm, Service, Temporary, Tokens, token};
 use reqwest::Method;
@@ -98,6 +98,30 @@ async fn a_token_from_before_the_realms_not_before_is_dead() {
     is_dead(&service, &tokens).await;
     drop(stale);
     service.delete("/items/1", &tokens.access).await.is(204);
+}
+
+#[tokio::test]
+async fn a_token_from_before_the_realms_not_before_is_refused_everywhere_by_a_service_that_knows_it() {
+    let realm = Realm::alone().await;
+    let before = realm.log_in("api", "alice").await.access;
+    let issued_at = token::claims(&before)["iat"].as_i64().unwrap();
+    let stale = realm.not_before(issued_at + 1).await;
+    let service = Service::of(&realm).start().await;
+    // It asks at the start, and does not wait for the answer.
+    let mut reply = service.get("/me", &before).await;
+    for _ in 0..100 {
+        if reply.status() == 401 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        reply = service.get("/me", &before).await;
+    }
+    reply.is_refused(401, "token_revoked");
+    service.get("/items", &before).await.is_refused(401, "token_revoked");
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let after = realm.log_in("api", "alice").await.access;
+    service.get("/me", &after).await.is(200);
+    drop(stale);
 }
 
 #[tokio::test]

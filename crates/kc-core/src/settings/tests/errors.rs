@@ -164,6 +164,12 @@ fn numbers_and_flags() {
         );
     }
     check("KEYCLOAK_LEEWAY_SECONDS", &[("301", "out of range")]);
+    check("KEYCLOAK_OPAQUE_TOKENS", &[("yes", "neither refuse nor introspect")]);
+    check(
+        "KEYCLOAK_INTROSPECTION_TTL_SECONDS",
+        &[("3601", "out of range"), ("x", "whole number of seconds")],
+    );
+    check("KEYCLOAK_TOKEN_CACHE_BYTES", &[("32M", "whole number of bytes"), ("1073741825", "out of range")]);
     for name in
         ["KEYCLOAK_HTTP_TIMEOUT_SECONDS", "KEYCLOAK_JWKS_TTL_SECONDS", "KEYCLOAK_JWKS_COOLDOWN_SECONDS"]
     {

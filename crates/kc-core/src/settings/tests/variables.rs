@@ -25,6 +25,9 @@ fn everything_but_the_server_has_a_default() {
     assert_eq!(seconds(settings.jwks_cooldown()), 10);
     assert_eq!(seconds(settings.jwks_max_stale()), 86_400);
     assert_eq!(seconds(settings.http_timeout()), 5);
+    assert_eq!(settings.opaque_tokens(), OpaqueTokens::Refuse);
+    assert_eq!(seconds(settings.introspection_ttl()), 30);
+    assert_eq!(settings.token_cache_bytes(), 33_554_432);
     assert_eq!(settings.ca_pem(), None);
     assert!(settings.acr_levels().is_empty());
     assert_eq!(settings.listen().to_string(), "127.0.0.1:8000");
@@ -240,6 +243,9 @@ fn the_builder_has_the_same_defaults_and_every_setting() {
         .jwks_cooldown(Duration::from_secs(3))
         .jwks_max_stale(Duration::from_secs(4))
         .http_timeout(Duration::from_secs(6))
+        .opaque_tokens(OpaqueTokens::Introspect)
+        .introspection_ttl(Duration::from_secs(8))
+        .token_cache_bytes(7)
         .acr_levels(["silver", "gold"])
         .listen("127.0.0.1:1".parse().unwrap())
         .public_url("https://shop.example.com")
@@ -266,6 +272,9 @@ fn the_builder_has_the_same_defaults_and_every_setting() {
         ("KEYCLOAK_JWKS_COOLDOWN_SECONDS", "3"),
         ("KEYCLOAK_JWKS_MAX_STALE_SECONDS", "4"),
         ("KEYCLOAK_HTTP_TIMEOUT_SECONDS", "6"),
+        ("KEYCLOAK_OPAQUE_TOKENS", "introspect"),
+        ("KEYCLOAK_INTROSPECTION_TTL_SECONDS", "8"),
+        ("KEYCLOAK_TOKEN_CACHE_BYTES", "7"),
         ("KEYCLOAK_ACR_LEVELS", "silver,gold"),
         ("LISTEN", "127.0.0.1:1"),
         ("PUBLIC_URL", "https://shop.example.com"),

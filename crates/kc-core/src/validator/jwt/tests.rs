@@ -165,3 +165,39 @@ async fn an_algorithm_that_was_switched_off_is_unsupported_whatever_the_key_can_
     let Err(ValidationError::Token(error)) = validator.validate(&of("a")).await else { panic!("refused") };
     assert_eq!(error.code(), "unsupported_algorithm");
 }
+
+#[tokio::test]
+async fn a_token_is_stood_by_while_it_is_in_force_and_the_keys_are_the_same() {
+    let clock = Arc::new(FakeClock::at(UnixTime::from_secs(NOW)));
+    let validate = async |generation| {
+        let (next, asked) = (Mutex::default(), Mutex::default());
+        let source = Arc::new(Scripted { current: Some(set(generation, &["a"])), next, asked });
+        let clock = Arc::clone(&clock) as Arc<dyn Clock>;
+        let validator = JwtValidator::builder("i", ["api"], source).clock(clock).build();
+        let token = validator.validate(&of("a")).await.unwrap();
+        (validator, token)
+    };
+    let (validator, token) = validate(1).await;
+    let (of_other_keys, _) = validate(2).await;
+    assert!(validator.still_stands(&token));
+    assert!(!of_other_keys.still_stands(&token), "the keys have changed");
+    let unsigned = VerifiedToken::new(token.claims().clone(), Bytes::new());
+    assert!(!validator.still_stands(&unsigned), "somebody else vouched for it");
+    clock.advance(Duration::from_secs(64));
+    assert!(validator.still_stands(&token), "within the leeway");
+    clock.advance(Duration::from_secs(1));
+    assert!(!validator.still_stands(&token), "expired");
+    clock.set(UnixTime::from_secs(NOW));
+    assert!(validator.still_stands(&token), "the clock was set back");
+}
+
+#[tokio::test]
+async fn without_keys_no_token_is_stood_by() {
+    let keys = |current| Arc::new(Scripted { current, next: Mutex::default(), asked: Mutex::default() });
+    let clock = Arc::new(FakeClock::at(UnixTime::from_secs(NOW)));
+    let with = |source: Arc<Scripted>| {
+        JwtValidator::builder("i", ["api"], source).clock(Arc::clone(&clock) as Arc<dyn Clock>).build()
+    };
+    let token = with(keys(Some(set(1, &["a"])))).validate(&of("a")).await.unwrap();
+    assert!(!with(keys(None)).still_stands(&token));
+}

@@ -35,11 +35,7 @@ impl UserinfoSignature {
         client_ids: impl IntoIterator<Item = C>,
         keys: Arc<dyn KeySource>,
     ) -> Self {
-        let policy = Policy {
-            issuer: issuer.into(),
-            audience: client_ids.into_iter().map(Into::into).collect(),
-            leeway: Duration::from_secs(5),
-        };
+        let policy = Policy::new(issuer, client_ids);
         Self { policy, opener: Opener::new(keys), clock: Arc::new(SystemClock) }
     }
 

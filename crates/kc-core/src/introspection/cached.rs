@@ -1,0 +1,354 @@
+//! Answers about tokens, remembered for a moment.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use quick_cache::sync::{Cache, DefaultLifecycle};
+use quick_cache::{OptionsBuilder, Weighter};
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::{Introspection, IntrospectionError, Introspector, TokenTypeHint};
+use crate::clock::Clock;
+
+/// An [`Introspector`] that remembers what another one said.
+///
+/// One of these stands for one realm and one client's credentials, as the one it asks does, so that no answer is ever
+/// given in the name of another. Answers are of a moment ago: it is for tokens that only Keycloak can read, and not for
+/// rules that ask whether a token is *still* active. A [`Guard`](crate::Guard) asks the live one for these.
+///
+/// - An active token is remembered for `ttl`, and not beyond its `exp`.
+/// - One that is not active for 2 s, or `ttl` if that is shorter: long enough for a client that retries in a loop.
+/// - No answer is not remembered; those who wait for it together get it together.
+/// - Who asks while the same token is being asked about waits for that answer. The question goes on when they leave.
+///
+/// Needs a Tokio runtime.
+pub struct CachedIntrospector {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    inner: Arc<dyn Introspector>,
+    ttl: Duration,
+    clock: Arc<dyn Clock>,
+    answers: Cache<
+        Question,
+        Remembered,
+        Bytes,
+        foldhash::fast::RandomState,
+        DefaultLifecycle<Question, Remembered>,
+    >,
+    under_way: Mutex<HashMap<Question, watch::Receiver<Option<Answer>>>>,
+}
+
+/// What is asked. Not printable.
+#[derive(Clone, Eq, PartialEq)]
+struct Question {
+    token: Box<str>,
+    hint: Option<TokenTypeHint>,
+}
+
+// All of it: where the chance is in an opaque token, nobody knows.
+impl Hash for Question {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.token.hash(state);
+        self.hint.map(TokenTypeHint::name).hash(state);
+    }
+}
+
+#[derive(Clone)]
+struct Remembered {
+    answer: Arc<Introspection>,
+    until: Instant,
+}
+
+type Answer = Result<Arc<Introspection>, IntrospectionError>;
+
+/// How long it is remembered that a token is not active.
+const INACTIVE: Duration = Duration::from_secs(2);
+
+#[derive(Clone)]
+struct Bytes;
+
+impl Weighter<Question, Remembered> for Bytes {
+    fn weight(&self, question: &Question, remembered: &Remembered) -> u64 {
+        const ENTRY: usize = 512;
+        let answer = match &*remembered.answer {
+            Introspection::Active(active) => 2 * active.json().len(),
+            Introspection::Inactive => 0,
+        };
+        (question.token.len() + answer + ENTRY).try_into().unwrap_or(u64::MAX)
+    }
+}
+
+impl CachedIntrospector {
+    /// Remembers what `inner` says for `ttl`, in about `bytes`.
+    #[must_use]
+    pub fn new(inner: Arc<dyn Introspector>, ttl: Duration, bytes: u64, clock: Arc<dyn Clock>) -> Self {
+        const USUAL: u64 = 2048;
+        let items = usize::try_from(bytes / USUAL).unwrap_or(usize::MAX).max(1);
+        let (hasher, lifecycle) = (foldhash::fast::RandomState::default(), DefaultLifecycle::default());
+        let options = OptionsBuilder::new().estimated_items_capacity(items).weight_capacity(bytes).build();
+        let answers = match options {
+            Ok(options) => Cache::with_options(options, Bytes, hasher, lifecycle),
+            // Fails only without either of the two capacities.
+            Err(_) => Cache::with(items, bytes, Bytes, hasher, lifecycle),
+        };
+        let under_way = Mutex::default();
+        Self { shared: Arc::new(Shared { inner, ttl, clock, answers, under_way }) }
+    }
+}
+
+impl Shared {
+    /// Held for a look and an insertion; a panic in between leaves nothing half done.
+    fn lock(&self) -> MutexGuard<'_, HashMap<Question, watch::Receiver<Option<Answer>>>> {
+        self.under_way.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn remembered(&self, question: &Question) -> Option<Arc<Introspection>> {
+        let remembered = self.answers.get(question)?;
+        (Instant::now() < remembered.until).then_some(remembered.answer)
+    }
+
+    /// The answer to come: of the question that is under way, or of a new one.
+    fn join_or_ask(self: &Arc<Self>, question: &Question) -> watch::Receiver<Option<Answer>> {
+        let mut under_way = self.lock();
+        if let Some(coming) = under_way.get(question)
+            // One whose task is gone without an answer is nobody's.
+            && coming.has_changed().is_ok()
+        {
+            return coming.clone();
+        }
+        let (tell, coming) = watch::channel(None);
+        under_way.insert(question.clone(), coming.clone());
+        drop(under_way);
+        let (shared, question) = (Arc::clone(self), question.clone());
+        tokio::spawn(async move {
+            let answer = shared.inner.introspect(&question.token, question.hint).await.map(Arc::new);
+            if let Ok(answer) = &answer {
+                shared.remember(&question, answer);
+            }
+            // First it is remembered, then nobody joins any more: in between is no moment at which it is asked again.
+            shared.lock().remove(&question);
+            // They may all have left.
+            let _ = tell.send(Some(answer));
+        });
+        coming
+    }
+
+    fn remember(&self, question: &Question, answer: &Arc<Introspection>) {
+        let lives = match &**answer {
+            Introspection::Inactive => self.ttl.min(INACTIVE),
+            Introspection::Active(active) => match active.expires_at() {
+                None => self.ttl,
+                Some(at) => {
+                    let left = at.as_millis().saturating_sub(self.clock.now().as_millis());
+                    self.ttl.min(Duration::from_millis(u64::try_from(left).unwrap_or(0)))
+                }
+            },
+        };
+        if !lives.is_zero()
+            && let Some(until) = Instant::now().checked_add(lives)
+        {
+            self.answers.insert(question.clone(), Remembered { answer: Arc::clone(answer), until });
+        }
+    }
+}
+
+#[async_trait]
+impl Introspector for CachedIntrospector {
+    async fn introspect(
+        &self,
+        token: &str,
+        hint: Option<TokenTypeHint>,
+    ) -> Result<Introspection, IntrospectionError> {
+        let question = Question { token: token.into(), hint };
+        if let Some(answer) = self.shared.remembered(&question) {
+            return Ok(Introspection::clone(&answer));
+        }
+        let mut coming = self.shared.join_or_ask(&question);
+        let answer = coming.wait_for(Option::is_some).await.ok().and_then(|answer| Option::clone(&answer));
+        match answer {
+            Some(answer) => answer.map(|answer| Introspection::clone(&answer)),
+            // Its task was lost with its runtime: ask oneself.
+            None => self.shared.inner.introspect(token, hint).await,
+        }
+    }
+
+    fn client_id(&self) -> &str {
+        self.shared.inner.client_id()
+    }
+}
+
+/// No tokens, no answers.
+impl fmt::Debug for CachedIntrospector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CachedIntrospector")
+            .field("inner", &self.shared.inner)
+            .field("ttl", &self.shared.ttl)
+            .field("remembered", &self.shared.answers.len())
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+    use crate::client::ClientAuthentication;
+    use crate::client::fake_transport::{Answer as Reply, FakeTransport};
+    use crate::clock::{FakeClock, UnixTime};
+    use crate::introspection::HttpIntrospector;
+
+    const NOW: i64 = 1_795_310_500;
+
+    struct Setup {
+        transport: Arc<FakeTransport>,
+        cached: Arc<CachedIntrospector>,
+    }
+
+    fn setup(reply: Reply, ttl: u64) -> Setup {
+        let transport = Arc::new(FakeTransport::new([reply]));
+        let clock: Arc<dyn Clock> = Arc::new(FakeClock::at(UnixTime::from_secs(NOW)));
+        let live = HttpIntrospector::new(
+            transport.clone(),
+            http::Uri::from_static("https://kc.test/introspect"),
+            ClientAuthentication::public("api"),
+            Arc::clone(&clock),
+        );
+        let ttl = Duration::from_secs(ttl);
+        let cached = Arc::new(CachedIntrospector::new(Arc::new(live), ttl, 1 << 20, clock));
+        Setup { transport, cached }
+    }
+
+    fn active(exp: i64) -> Reply {
+        Reply::reply(200, format!(r#"{{"active":true,"exp":{exp}}}"#))
+    }
+
+    async fn advance(secs: u64) {
+        tokio::time::advance(Duration::from_secs(secs)).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_active_token_is_remembered_for_the_ttl_and_not_beyond_its_exp() {
+        for (exp, lives) in [(NOW + 300, 60), (NOW + 10, 10)] {
+            let Setup { transport, cached } = setup(active(exp), 60);
+            cached.introspect("t", None).await.unwrap();
+            advance(lives - 1).await;
+            cached.introspect("t", None).await.unwrap();
+            assert_eq!(transport.requests(), 1);
+            advance(1).await;
+            cached.introspect("t", None).await.unwrap();
+            assert_eq!(transport.requests(), 2);
+        }
+        let Setup { transport, cached } = setup(active(NOW - 1), 60);
+        for _ in 0..2 {
+            cached.introspect("t", None).await.unwrap();
+        }
+        assert_eq!(transport.requests(), 2, "expired, whatever the server says: not remembered");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_inactive_token_is_remembered_for_two_seconds() {
+        let Setup { transport, cached } = setup(Reply::reply(200, r#"{"active":false}"#), 60);
+        for _ in 0..10 {
+            assert_eq!(cached.introspect("t", None).await, Ok(Introspection::Inactive));
+        }
+        assert_eq!(transport.requests(), 1);
+        advance(2).await;
+        cached.introspect("t", None).await.unwrap();
+        assert_eq!(transport.requests(), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn tokens_and_hints_are_told_apart() {
+        let Setup { transport, cached } = setup(active(NOW + 300), 60);
+        let rpt = Some(TokenTypeHint::RequestingPartyToken);
+        for (token, hint) in [("a", None), ("b", None), ("a", rpt), ("", None), ("a", None)] {
+            cached.introspect(token, hint).await.unwrap();
+        }
+        assert_eq!(transport.requests(), 4);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_asks_about_the_same_token_meanwhile_waits_for_the_one_answer() {
+        let slow = active(NOW + 300).after(Duration::from_secs(3));
+        let Setup { transport, cached } = setup(slow, 60);
+        let first = tokio::time::timeout(Duration::from_secs(1), cached.introspect("t", None)).await;
+        assert!(first.is_err(), "the first one leaves");
+        let others: Vec<_> = (0..100)
+            .map(|_| {
+                let cached = Arc::clone(&cached);
+                tokio::spawn(async move { cached.introspect("t", None).await })
+            })
+            .collect();
+        for other in others {
+            assert!(matches!(other.await.unwrap(), Ok(Introspection::Active(_))));
+        }
+        assert_eq!(transport.requests(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_answer_is_shared_by_those_who_wait_and_remembered_by_nobody() {
+        let slow = Reply::reply(503, "").after(Duration::from_secs(1));
+        let Setup { transport, cached } = setup(slow, 60);
+        let all: Vec<_> = (0..10)
+            .map(|_| {
+                let cached = Arc::clone(&cached);
+                tokio::spawn(async move { cached.introspect("t", None).await })
+            })
+            .collect();
+        for one in all {
+            assert!(matches!(one.await.unwrap(), Err(IntrospectionError::Status { .. })));
+        }
+        assert_eq!(transport.requests(), 1);
+        transport.answer_from_now(active(NOW + 300));
+        assert!(cached.introspect("t", None).await.is_ok());
+        assert_eq!(transport.requests(), 2);
+    }
+
+    /// Panics once, then answers.
+    #[derive(Debug, Default)]
+    struct Fragile(AtomicUsize);
+
+    #[async_trait]
+    impl Introspector for Fragile {
+        async fn introspect(
+            &self,
+            _: &str,
+            _: Option<TokenTypeHint>,
+        ) -> Result<Introspection, IntrospectionError> {
+            assert!(self.0.fetch_add(1, Ordering::Relaxed) > 0, "the first question goes wrong");
+            Ok(Introspection::Inactive)
+        }
+
+        fn client_id(&self) -> &str {
+            "api"
+        }
+    }
+
+    #[tokio::test]
+    async fn a_question_that_dies_is_asked_again() {
+        let clock: Arc<dyn Clock> = Arc::new(FakeClock::at(UnixTime::from_secs(NOW)));
+        let cached =
+            CachedIntrospector::new(Arc::<Fragile>::default(), Duration::from_secs(9), 1 << 20, clock);
+        assert_eq!(cached.introspect("t", None).await, Ok(Introspection::Inactive));
+        assert_eq!(cached.introspect("t", None).await, Ok(Introspection::Inactive));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_remembered_is_bounded() {
+        let Setup { cached, .. } = setup(active(NOW + 300), 60);
+        for n in 0..5_000 {
+            cached.introspect(&format!("{n:0>1000}"), None).await.unwrap();
+        }
+        assert!(cached.shared.answers.weight() <= 1 << 20);
+        assert!(!format!("{cached:?}").contains("000"));
+        assert!(cached.shared.lock().is_empty());
+    }
+}

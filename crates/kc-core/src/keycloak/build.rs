@@ -1,0 +1,359 @@
+//! A [`Keycloak`] from its settings, and from what a service brings itself.
+
+use std::fmt;
+use std::sync::Arc;
+
+use http::Uri;
+
+use super::{Keycloak, Remote, ResourceMetadata};
+use crate::audit::{AuditSink, JsonLines, NoAudit};
+use crate::authenticator::{Authenticator, BearerAuthenticator};
+use crate::client::ClientAuthentication;
+use crate::clock::{Clock, SystemClock};
+use crate::guard::Guard;
+use crate::introspection::{CachedIntrospector, HttpIntrospector, Introspector};
+use crate::issuers::{IssuerList, IssuerRegistry, IssuerRoles, IssuersValidator, TrustedIssuer};
+use crate::keys::{KeySource, PinnedKeys, RemoteKeys, RemoteKeysOptions};
+use crate::openapi::Completion;
+use crate::revocations::{MemoryRevocations, RealmRevocations, Revocations};
+use crate::roles::{KeycloakRoles, RoleExtractor};
+use crate::rules::AcrLevels;
+use crate::service_token::{ServiceTokenOptions, ServiceTokens};
+use crate::settings::{AuditLog, OpaqueTokens, Settings, SettingsError};
+use crate::transport::Transport;
+#[cfg(feature = "reqwest")]
+use crate::transport::{CircuitBreaker, ReqwestTransport, TransportOptions};
+use crate::users::{MemoryUsers, UserDirectory};
+use crate::validator::{IntrospectionValidator, JwtValidator, MixedValidator, TokenValidator};
+use crate::wire::{ExemptPaths, cors::CorsPolicy};
+
+/// What is put in the place of a default. Made by [`Keycloak::builder`].
+///
+/// # Example
+/// ```
+/// use std::sync::Arc;
+/// use kc_core::Keycloak;
+/// use kc_core::roles::ClaimPathRoles;
+/// use kc_core::settings::Settings;
+///
+/// # #[cfg(feature = "reqwest")]
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let settings = Settings::builder("https://kc.example.com", "shop", "orders").build()?;
+/// let keycloak = Keycloak::builder().roles(Arc::new(ClaimPathRoles::new(["groups"]))).build(&settings)?;
+/// # Ok(()) }
+/// # #[cfg(not(feature = "reqwest"))]
+/// # fn main() {}
+/// ```
+#[derive(Default)]
+#[must_use]
+pub struct KeycloakBuilder {
+    audit: Option<Arc<dyn AuditSink>>,
+    authenticators: Vec<Arc<dyn Authenticator>>,
+    clock: Option<Arc<dyn Clock>>,
+    keys: Option<Arc<dyn KeySource>>,
+    others: Vec<Settings>,
+    revocations: Option<Arc<dyn Revocations>>,
+    roles: Option<Arc<dyn RoleExtractor>>,
+    transport: Option<Arc<dyn Transport>>,
+    users: Option<Arc<dyn UserDirectory>>,
+}
+
+impl KeycloakBuilder {
+    /// Sets where audit events go. Default: what the settings say.
+    pub fn audit(mut self, sink: Arc<dyn AuditSink>) -> Self {
+        self.audit = Some(sink);
+        self
+    }
+
+    /// Adds an authenticator; it is asked after the bearer one and those that were added before.
+    pub fn add_authenticator(mut self, authenticator: Arc<dyn Authenticator>) -> Self {
+        self.authenticators.push(authenticator);
+        self
+    }
+
+    /// Sets the clock. Default: the system's.
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = Some(clock);
+        self
+    }
+
+    /// Sets where keys come from. Default: what the settings say. With a source of your own the realm's not-before is not
+    /// asked for.
+    pub fn keys(mut self, keys: Arc<dyn KeySource>) -> Self {
+        self.keys = Some(keys);
+        self
+    }
+
+    /// Trusts another realm too: tokens of it are checked by its keys and for its audience, and their roles are read as its
+    /// client's. Only what belongs to the realm is taken from these settings; all else, the secret of the service token
+    /// and the audit among it, from those that [`build`](Self::build) gets.
+    pub fn and(mut self, realm: Settings) -> Self {
+        self.others.push(realm);
+        self
+    }
+
+    /// Sets where revocations are kept. Default: in memory. Unless keys are pinned, the
+    /// realm's not-before is asked for and put there too.
+    pub fn revocations(mut self, revocations: Arc<dyn Revocations>) -> Self {
+        self.revocations = Some(revocations);
+        self
+    }
+
+    /// Sets how roles are read, of every realm. Default: [`KeycloakRoles`] of the settings' client.
+    pub fn roles(mut self, roles: Arc<dyn RoleExtractor>) -> Self {
+        self.roles = Some(roles);
+        self
+    }
+
+    /// Sets what sends requests to the server. Default: an HTTP client of its own.
+    pub fn transport(mut self, transport: Arc<dyn Transport>) -> Self {
+        self.transport = Some(transport);
+        self
+    }
+
+    /// Sets where local users are kept. Default: in memory.
+    pub fn users(mut self, users: Arc<dyn UserDirectory>) -> Self {
+        self.users = Some(users);
+        self
+    }
+
+    /// Puts it together. Nothing is asked of the server.
+    ///
+    /// # Errors
+    /// [`SettingsError`] names the setting that cannot be used; without the feature `reqwest`, also
+    /// `KEYCLOAK_URL` when no transport was given.
+    pub fn build(self, settings: &Settings) -> Result<Keycloak, SettingsError> {
+        let server = settings.keycloak()?.clone();
+        let endpoints = server.endpoints();
+        let transport_of = |settings: &Settings| match &self.transport {
+            Some(transport) => Ok(Arc::clone(transport)),
+            None => own_transport(settings),
+        };
+        let transport = transport_of(settings)?;
+        let clock = self.clock.unwrap_or_else(|| Arc::new(SystemClock));
+        let mut revocations = self
+            .revocations
+            .unwrap_or_else(|| Arc::new(MemoryRevocations::default().clock(Arc::clone(&clock))));
+        let mut remotes = Vec::new();
+        let mut list = IssuerList::new();
+        let realms =
+            std::iter::once((settings, self.keys)).chain(self.others.iter().map(|other| (other, None)));
+        for (n, (settings, keys)) in realms.enumerate() {
+            let transport = if n == 0 { Arc::clone(&transport) } else { transport_of(settings)? };
+            let realm = Realm { settings, transport, clock: &clock, roles: self.roles.as_ref() };
+            let issuer = settings.keycloak()?.issuer();
+            if list.contains(issuer) {
+                let what = format!("names the issuer {issuer} of another realm of this service");
+                return Err(SettingsError::unusable("KEYCLOAK_ISSUER", what, "name each realm once"));
+            }
+            let source = match keys {
+                Some(source) => Some(source),
+                None => pinned(settings)?,
+            };
+            let source = match source {
+                Some(source) => source,
+                None => {
+                    let remote = realm.remote(revocations)?;
+                    revocations = Arc::new(remote.not_before.clone());
+                    let keys = Arc::new(remote.keys.clone());
+                    remotes.push(remote);
+                    keys
+                }
+            };
+            list = list.with(issuer, realm.trusted(source)?);
+        }
+        let users = self.users.unwrap_or_else(|| Arc::new(MemoryUsers::default()));
+        let issuers = Arc::new(list);
+        let bearer = match issuers.find(server.issuer()) {
+            // Without a detour.
+            Some(only) if self.others.is_empty() => {
+                BearerAuthenticator::new(Arc::clone(&only.validator), Arc::clone(&only.roles))
+            }
+            _ => BearerAuthenticator::new(
+                Arc::new(IssuersValidator::new(Arc::clone(&issuers) as Arc<dyn IssuerRegistry>)),
+                Arc::new(IssuerRoles::new(Arc::clone(&issuers) as Arc<dyn IssuerRegistry>)),
+            ),
+        };
+        let bearer = bearer
+            .users(Arc::clone(&users), settings.create_users())
+            .revocations(Arc::clone(&revocations))
+            .remember(settings.token_cache_bytes())
+            .clock(Arc::clone(&clock));
+        let authentication = authentication(settings)?;
+        let service_tokens = ServiceTokens::new(
+            Arc::clone(&transport),
+            uri(&endpoints.token())?,
+            authentication,
+            Arc::clone(&clock),
+            ServiceTokenOptions::default(),
+        );
+        let exempt = ExemptPaths::new(settings.exempt_paths()).map_err(|error| {
+            SettingsError::unusable("KEYCLOAK_EXEMPT_PATHS", error.to_string(), "correct the path")
+        })?;
+        let completion =
+            Completion::new(endpoints.authorization(), endpoints.public_token()).exempt(exempt.clone());
+        let audit = match self.audit {
+            Some(audit) => audit,
+            None => audit(settings)?,
+        };
+        let guard = Guard::builder(server.realm())
+            .add_authenticator(Arc::new(bearer))
+            .issuers(issuers)
+            .exempt(exempt)
+            .acr_levels(AcrLevels::new(settings.acr_levels()))
+            .audit(audit)
+            .clock(clock)
+            .trusted_proxies(settings.trusted_proxies().iter().copied());
+        let guard = self.authenticators.into_iter().fold(guard, |guard, one| guard.add_authenticator(one));
+        let metadata = ResourceMetadata {
+            resource: settings.public_url().as_str().to_owned(),
+            authorization_servers: [server.issuer().to_owned()],
+            bearer_methods_supported: ["header"],
+        };
+        let cors = CorsPolicy::new(settings.cors_allowed_origins());
+        let guard = guard.build();
+        Ok(Keycloak { guard, remotes, users, revocations, service_tokens, cors, metadata, completion })
+    }
+}
+
+#[cfg(feature = "reqwest")]
+fn own_transport(settings: &Settings) -> Result<Arc<dyn Transport>, SettingsError> {
+    let options = TransportOptions {
+        timeout: settings.http_timeout(),
+        extra_roots_pem: settings.ca_pem().map(<[u8]>::to_vec),
+        ..TransportOptions::default()
+    };
+    let transport = ReqwestTransport::new(options).map_err(|error| {
+        let remedy = "give PEM certificates, or leave it unset to trust the system's";
+        SettingsError::unusable("KEYCLOAK_CA_FILE", error.to_string(), remedy)
+    })?;
+    Ok(Arc::new(CircuitBreaker::new(Arc::new(transport))))
+}
+
+#[cfg(not(feature = "reqwest"))]
+fn own_transport(_: &Settings) -> Result<Arc<dyn Transport>, SettingsError> {
+    let what = "cannot be asked: kc-core was built without its HTTP client".to_owned();
+    Err(SettingsError::unusable("KEYCLOAK_URL", what, "give a transport, or build with the feature reqwest"))
+}
+
+/// The realm's key from the settings, if it is there.
+fn pinned(settings: &Settings) -> Result<Option<Arc<dyn KeySource>>, SettingsError> {
+    let Some(text) = settings.public_key() else { return Ok(None) };
+    // A value of `.env` or of a shell often has its line ends written out.
+    let pinned = PinnedKeys::from_pem(&text.replace("\\n", "\n")).map_err(|error| {
+        let remedy = "give the realm's public key, from `public_key` of the realm's page at \
+                      {KEYCLOAK_URL}/realms/{KEYCLOAK_REALM}";
+        SettingsError::unusable("KEYCLOAK_PUBLIC_KEY", error.to_string(), remedy)
+    })?;
+    Ok(Some(Arc::new(pinned)))
+}
+
+/// Bytes that the remembered answers about opaque tokens may take, for each realm.
+const REMEMBERED_ANSWERS: u64 = 8 << 20;
+
+/// A realm, and what it is made with.
+struct Realm<'a> {
+    settings: &'a Settings,
+    transport: Arc<dyn Transport>,
+    clock: &'a Arc<dyn Clock>,
+    roles: Option<&'a Arc<dyn RoleExtractor>>,
+}
+
+impl Realm<'_> {
+    /// What it is asked for again and again: its keys, and its not-before.
+    fn remote(&self, revocations: Arc<dyn Revocations>) -> Result<Remote, SettingsError> {
+        let settings = self.settings;
+        let options = RemoteKeysOptions {
+            ttl: settings.jwks_ttl(),
+            max_stale: settings.jwks_max_stale(),
+            cooldown: settings.jwks_cooldown(),
+            timeout: settings.http_timeout(),
+        };
+        let server = settings.keycloak()?.clone();
+        let transport = Arc::clone(&self.transport);
+        let keys = RemoteKeys::new(Arc::clone(&transport), uri(&server.endpoints().certs())?, options);
+        let not_before = RealmRevocations::new(
+            revocations,
+            Arc::clone(&transport),
+            uri(server.endpoints().realm_info())?,
+            server.issuer().to_owned(),
+            settings.http_timeout(),
+        );
+        Ok(Remote { keys, not_before, server, transport })
+    }
+
+    fn trusted(&self, source: Arc<dyn KeySource>) -> Result<TrustedIssuer, SettingsError> {
+        let server = self.settings.keycloak()?;
+        let validator = JwtValidator::builder(server.issuer(), server.audiences(), source)
+            .leeway(self.settings.leeway())
+            .clock(Arc::clone(self.clock))
+            .build();
+        let roles = self.roles.cloned().unwrap_or_else(|| Arc::new(KeycloakRoles::new(server.client_id())));
+        let introspector = HttpIntrospector::new(
+            Arc::clone(&self.transport),
+            uri(&server.endpoints().introspection())?,
+            authentication(self.settings)?,
+            Arc::clone(self.clock),
+        );
+        let introspector: Arc<dyn Introspector> = Arc::new(introspector);
+        let validator: Arc<dyn TokenValidator> = match self.settings.opaque_tokens() {
+            OpaqueTokens::Refuse => Arc::new(validator),
+            OpaqueTokens::Introspect => {
+                let (live, clock) = (Arc::clone(&introspector), Arc::clone(self.clock));
+                let cached = CachedIntrospector::new(
+                    live,
+                    self.settings.introspection_ttl(),
+                    REMEMBERED_ANSWERS,
+                    clock,
+                );
+                let (issuer, audiences) = (server.issuer(), server.audiences());
+                let introspected = IntrospectionValidator::builder(issuer, audiences, Arc::new(cached))
+                    .leeway(self.settings.leeway())
+                    .clock(Arc::clone(self.clock))
+                    .build();
+                Arc::new(MixedValidator::new(Arc::new(validator), Arc::new(introspected)))
+            }
+        };
+        Ok(TrustedIssuer::new(server.realm(), validator, roles).introspector(introspector))
+    }
+}
+
+fn authentication(settings: &Settings) -> Result<ClientAuthentication, SettingsError> {
+    let server = settings.keycloak()?;
+    Ok(match server.client_secret() {
+        Some(secret) => ClientAuthentication::client_secret_post(server.client_id(), secret.clone()),
+        None => ClientAuthentication::public(server.client_id()),
+    })
+}
+
+fn audit(settings: &Settings) -> Result<Arc<dyn AuditSink>, SettingsError> {
+    let sink = match settings.audit_log() {
+        AuditLog::Off => return Ok(Arc::new(NoAudit)),
+        AuditLog::StandardOutput => JsonLines::stdout(),
+        AuditLog::File(path) => JsonLines::append(path),
+    };
+    let sink = sink.map_err(|error| {
+        let remedy = "name a file in a folder that exists and that this process may write to, - or off";
+        SettingsError::unusable("AUDIT_LOG", error.to_string(), remedy)
+    })?;
+    Ok(Arc::new(sink))
+}
+
+fn uri(text: &str) -> Result<Uri, SettingsError> {
+    text.parse().map_err(|_| {
+        SettingsError::unusable(
+            "KEYCLOAK_URL",
+            "makes no valid URL".to_owned(),
+            "check the URL and the realm's name",
+        )
+    })
+}
+
+/// Which parts were given.
+impl fmt::Debug for KeycloakBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeycloakBuilder")
+            .field("authenticators", &self.authenticators)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,73 @@
+//! `…/login-actions/authenticate`: what the form of the login page is sent to.
+
+use http::{Method, StatusCode};
+
+use super::auth_response::{self, redirect};
+use super::login_page::{self, NEVER_KEPT};
+use super::page::{error_page, identity_cookie, sent_browser_cookie, set_identity_cookie};
+use super::reply::{Reply, cached};
+use super::request::Request;
+use crate::signin::{self, Advanced, Denied};
+use crate::state::State;
+
+const NO_COOKIE: &str = "Restart login cookie not found. It may have expired; it may have been deleted or cookies are \
+                         disabled in your browser. If cookies are disabled then enable them. Click Back to Application \
+                         to login again.";
+
+pub(super) async fn serve(state: &State, request: &Request) -> Reply {
+    let failed = |message: &str| error_page(state, StatusCode::BAD_REQUEST, message);
+    let query = request.query();
+    let Some(browser) = sent_browser_cookie(request) else { return failed(NO_COOKIE) };
+    let tab = query.get("tab_id").unwrap_or_default();
+    let attempt = state.memory().logins.attempt(tab, state.now()).cloned();
+    // A page that another browser got is none of this browser's business.
+    let Some(attempt) = attempt.filter(|attempt| attempt.browser == browser) else {
+        return failed("An error occurred, please login again through your application.");
+    };
+    let to = attempt.request.to.clone();
+    if attempt.done {
+        let late = Some("authentication_expired");
+        return auth_response::refused(state, &to, "temporarily_unavailable", late).await;
+    }
+    if request.method != Method::POST {
+        return login_page::form(state, tab, &attempt, "", None);
+    }
+    if query.get("session_code") != Some(&attempt.session_code) {
+        // An older page of this login: show the current one.
+        let mut query = url::form_urlencoded::Serializer::new(String::new());
+        query.append_pair("client_id", &to.client_id).append_pair("tab_id", tab);
+        return cached(
+            redirect(&format!("{}/login-actions/authenticate?{}", state.issuer, query.finish())),
+            NEVER_KEPT,
+        );
+    }
+    let form = request.form();
+    let name = form.get("username").unwrap_or_default();
+    let user_id = match signin::check(state, &attempt, name, form.get("password").unwrap_or_default()) {
+        Ok(user_id) => user_id,
+        Err(denied) => {
+            let message = match denied {
+                Denied::Disabled => "Account is disabled, contact your administrator.",
+                Denied::WrongPassword if !attempt.reached.is_empty() => "Invalid password.",
+                Denied::WrongPassword => "Invalid username or password.",
+            };
+            let attempt = signin::renew(state, tab, attempt);
+            return login_page::form(state, tab, &attempt, name, Some(message));
+        }
+    };
+    match signin::advance(state, tab, attempt, user_id, identity_cookie(request)) {
+        Advanced::Done(done) => {
+            let mut reply = auth_response::logged_in(state, &to, &done).await;
+            set_identity_cookie(state, &mut reply, &done.cookie);
+            reply
+        }
+        Advanced::More => {
+            let next = state.memory().logins.attempt(tab, state.now()).cloned();
+            next.map_or_else(|| failed(NO_COOKIE), |next| login_page::form(state, tab, &next, "", None))
+        }
+        Advanced::NotReached => failed("Authentication requirements not fulfilled"),
+        Advanced::OtherUser(name) => failed(&format!(
+            "You are already authenticated as different user '{name}' in this session. Please sign out first."
+        )),
+    }
+}
