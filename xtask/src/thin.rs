@@ -8,7 +8,7 @@ use crate::process::Failure;
 use crate::workspace::{Package, Workspace};
 
 /// Crates that translate between a web framework and `kc-core`, and hold no decision.
-pub(crate) const ADAPTERS: &[&str] = &["kc-actix", "kc-axum"];
+pub(crate) const ADAPTERS: &[&str] = &["kc-actix", "kc-axum", "kc-poem"];
 /// What an adapter may have.
 const ADAPTER_BUDGET: usize = 300;
 /// What an example may have: about two hundred, so that one can read it in a sitting.

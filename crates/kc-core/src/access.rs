@@ -59,6 +59,16 @@ pub struct RouteTable {
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum RouteError {
+    /// A route for operations that the API does not have.
+    NoOperation {
+        /// The route's pattern.
+        pattern: String,
+    },
+    /// An operation of an API that is on no route: nobody said who may call it.
+    NoRoute {
+        /// The operation's pattern.
+        pattern: String,
+    },
     /// A pattern that was added twice: which of the two accesses holds would depend on the router.
     Twice {
         /// It.
@@ -73,9 +83,22 @@ pub enum RouteError {
     },
 }
 
+impl RouteError {
+    /// A pattern that the router cannot read, for this reason.
+    pub fn unreadable(pattern: impl Into<String>, reason: impl fmt::Display) -> Self {
+        Self::Unreadable { pattern: pattern.into(), reason: reason.to_string() }
+    }
+}
+
 impl fmt::Display for RouteError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::NoOperation { pattern } => {
+                write!(f, "{pattern} is a route, and the API has no operation there: correct one of the two")
+            }
+            Self::NoRoute { pattern } => {
+                write!(f, "{pattern} is an operation of the API and no route: add it with its rule")
+            }
             Self::Twice { pattern } => write!(f, "{pattern} was added twice: add all its methods at once"),
             Self::Unreadable { pattern, reason } => {
                 write!(f, "{pattern:?} is no pattern of a route: {reason}")
@@ -131,7 +154,7 @@ impl RouteTable {
 
 /// A pattern without the names of its parameters: two of one shape match the same paths. `*` and a regular expression
 /// belong to the shape.
-fn shape(pattern: &str) -> String {
+pub(crate) fn shape(pattern: &str) -> String {
     let (mut depth, mut in_name) = (0_usize, false);
     let belongs = |letter: &char| {
         match letter {

@@ -53,6 +53,7 @@ mod json;
 mod keycloak;
 pub mod keys;
 pub mod openapi;
+mod operations;
 mod pattern;
 mod principal;
 pub mod revocations;
@@ -75,7 +76,6 @@ pub use authenticator::{Authenticator, BearerAuthenticator};
 pub use error::AuthError;
 pub use guard::{Admission, Admitted, Caller, Gate, Guard, GuardBuilder, Refused, Rejected};
 pub use keycloak::{Keycloak, KeycloakBuilder, ResourceMetadata};
-pub use pattern::Segment;
 pub use principal::Principal;
 
 /// The README's example, compiled as this crate's.

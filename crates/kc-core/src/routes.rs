@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use crate::access::{Access, RouteError, RouteTable};
 use crate::guard::{Gate, Guard};
+pub use crate::operations::Operations;
+pub use crate::pattern::{in_braces, respelled};
 
 /// Routes, each with what it asks of its callers. `H` is what the adapter's framework calls.
 ///
@@ -107,6 +109,10 @@ impl<H> Endpoint<H> {
     /// HEAD has a handler of its own.
     pub fn new(method: Option<&str>, handler: H) -> Self {
         Self { method: method.map(str::to_owned), handler }
+    }
+
+    pub(crate) fn method(&self) -> Option<&str> {
+        self.method.as_deref()
     }
 }
 

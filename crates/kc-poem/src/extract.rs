@@ -4,33 +4,17 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::ops::Deref;
 
+use kc_core::Caller;
 use kc_core::rules::Requirement;
-use kc_core::{Admission, AuthError, Guard};
-use poem::{FromRequest, Request, RequestBody};
+use poem::{FromRequest, PathPattern, Request, RequestBody};
 
 use crate::response::Rejection;
-use crate::view::{route, view};
+use crate::view::view;
 
-/// What the middleware leaves for the extractors.
-#[derive(Clone)]
-pub(crate) struct Caller {
-    pub(crate) guard: Guard,
-    pub(crate) admission: Admission,
-}
-
-impl Caller {
-    /// A route without the middleware is a mistake of ours, and nobody comes in by it.
-    fn of(request: &Request) -> Result<&Self, Rejection> {
-        request.data::<Self>().ok_or_else(|| {
-            let path = route(request).unwrap_or_default();
-            tracing::error!(
-                target: "kc",
-                "the handler of {path:?} asks who calls, but its route is not guarded: add it by kc_poem::Routes, or \
-                 give it the middleware kc_poem::require"
-            );
-            Rejection::internal()
-        })
-    }
+fn caller(request: &Request) -> Result<&Caller, Rejection> {
+    const REMEDY: &str = "add it by kc_poem::Routes, or give it the middleware kc_poem::require";
+    let route = request.data::<PathPattern>().map(|pattern| &*pattern.0);
+    request.data().ok_or_else(|| Caller::unguarded(route, REMEDY).into())
 }
 
 /// The caller: `async fn me(user: Principal)`.
@@ -42,14 +26,6 @@ impl Caller {
 #[derive(Clone, Debug)]
 pub struct Principal(pub kc_core::Principal);
 
-impl Principal {
-    fn of(request: &Request) -> Result<Self, Rejection> {
-        let caller = Caller::of(request)?;
-        let known = caller.admission.principal().cloned().map(Self);
-        known.ok_or_else(|| Rejection::of(&caller.guard, AuthError::NotAuthenticated))
-    }
-}
-
 impl Deref for Principal {
     type Target = kc_core::Principal;
 
@@ -60,7 +36,7 @@ impl Deref for Principal {
 
 impl<'a> FromRequest<'a> for Principal {
     async fn from_request(request: &'a Request, _: &mut RequestBody) -> poem::Result<Self> {
-        Ok(Self::of(request)?)
+        Ok(Self(caller(request)?.principal().map_err(Rejection::from)?.clone()))
     }
 }
 
@@ -76,16 +52,6 @@ impl<R> Allowed<R> {
     #[must_use]
     pub fn into_principal(self) -> Principal {
         self.principal
-    }
-}
-
-impl<R: Requirement> Allowed<R> {
-    pub(crate) async fn of(request: &Request) -> Result<Self, Rejection> {
-        let principal = Principal::of(request)?;
-        let (guard, route) = (&Caller::of(request)?.guard, route(request));
-        let decision = guard.authorize(&view(request, route.as_deref()), &principal, &R::RULE).await;
-        decision.map_err(|refusal| Rejection::new(guard, &refusal))?;
-        Ok(Self { principal, rule: PhantomData })
     }
 }
 
@@ -105,6 +71,8 @@ impl<R> fmt::Debug for Allowed<R> {
 
 impl<'a, R: Requirement> FromRequest<'a> for Allowed<R> {
     async fn from_request(request: &'a Request, _: &mut RequestBody) -> poem::Result<Self> {
-        Ok(Self::of(request).await?)
+        let decision = caller(request)?.allowed(&view(request), &R::RULE).await;
+        let principal = decision.map_err(Rejection::from)?.clone();
+        Ok(Self { principal: Principal(principal), rule: PhantomData })
     }
 }

@@ -3,7 +3,7 @@
 //! ```
 //! use kc_core::Guard;
 //! use kc_core::rules::{Requirement, Rule, any_role, authenticated};
-//! use kc_poem::{Allowed, Principal, Router, Routes, get};
+//! use kc_poem::{Allowed, Principal, Routes, get};
 //! use poem::handler;
 //!
 //! #[handler]
@@ -27,44 +27,42 @@
 //!     "[]"
 //! }
 //!
-//! fn app(guard: &Guard) -> Result<Router, kc_core::RouteError> {
-//!     Routes::new(guard)
-//!         .public("/health", get(health))
-//!         .route("/me", authenticated(), get(me))
-//!         .route("/items", authenticated(), get(items))
-//!         .into_router()
+//! fn app(guard: &Guard) -> Result<impl poem::Endpoint, kc_core::RouteError> {
+//!     kc_poem::router(
+//!         Routes::new(guard)
+//!             .public("/health", [get(health)])
+//!             .route("/me", authenticated(), [get(me)])
+//!             .route("/items", authenticated(), [get(items)]),
+//!     )
 //! }
 //! # app(&Guard::builder("demo").build()).unwrap();
 //! ```
 //!
 //! | you want to … | use |
 //! | --- | --- |
-//! | give every route its rule | [`Routes`], with [`get`], [`post`], … of this crate |
-//! | guard a plain [`poem::Route`], or any [`poem::Endpoint`] | [`require`], [`GuardMiddleware`] |
+//! | give every route its rule | [`Routes`], [`router`] |
+//! | guard a plain [`poem::Route`], or any [`poem::Endpoint`] | [`require`] |
 //! | know who calls | [`Principal`], `Option<Principal>` |
 //! | demand more in one handler | [`Allowed`] |
 //! | refuse in a handler, in the same form | [`Rejection`] |
-//! | let web pages of other origins call | [`CorsMiddleware`] |
-//! | document and enforce an operation of poem-openapi | `openapi::KcBearer` |
+//! | let web pages of other origins call | [`cors`] |
+//! | give the operations of a poem-openapi API their rules | `openapi::routes` |
 //!
 //! # Features
 //!
-//! `openapi`: the security scheme for poem-openapi 5.
+//! `openapi`: routes from an API of poem-openapi 5.
 
 mod cors;
 mod extract;
-mod methods;
 mod middleware;
 #[cfg(feature = "openapi")]
 pub mod openapi;
-mod pattern;
 mod response;
 mod routes;
 mod view;
 
-pub use cors::{CorsEndpoint, CorsMiddleware};
+pub use cors::cors;
 pub use extract::{Allowed, Principal};
-pub use methods::{Methods, any, delete, get, patch, post, put};
-pub use middleware::{GuardEndpoint, GuardMiddleware, require};
+pub use middleware::require;
 pub use response::Rejection;
-pub use routes::{Router, Routes};
+pub use routes::{Endpoint, Handler, Routes, delete, get, on, patch, post, put, router};

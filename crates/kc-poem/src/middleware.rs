@@ -2,14 +2,19 @@
 
 use std::sync::Arc;
 
-use kc_core::{Access, Guard};
-use poem::{Endpoint, IntoResponse, Middleware, PathPattern, Request, Response};
+use kc_core::routes::in_braces;
+use kc_core::{Access, Gate, Guard, Refused};
+use poem::middleware::make;
+use poem::{Endpoint, EndpointExt, IntoResponse, Middleware, PathPattern, Request, Response};
 
-use crate::extract::Caller;
-use crate::response::{Refused, Rejection};
-use crate::view::{route, spelled, view};
+use crate::response::Rejection;
+use crate::view::view;
 
-/// A middleware that lets only those through whom `access` (a rule, most often) allows.
+/// A middleware that lets only those through whom `access` (a rule, most often) allows. It works around any endpoint: a
+/// handler, a whole [`poem::Route`], an API of poem-openapi. A refusal is an error of poem's, a [`Rejection`].
+///
+/// Around more than a handler it is asked before poem looks at what is inside: whom it refuses gets no 404 or 405 there.
+/// [`Routes`](crate::Routes) knows its routes first.
 ///
 /// ```
 /// # use poem::handler;
@@ -22,64 +27,41 @@ use crate::view::{route, spelled, view};
 /// Route::new().at("/items", get(items).with(kc_poem::require(guard, any_role(&["api-read"]))))
 /// # }
 /// ```
-#[must_use]
-pub fn require(guard: &Guard, access: impl Into<Access>) -> GuardMiddleware {
-    GuardMiddleware { guard: guard.clone(), access: Arc::new(access.into()) }
+pub fn require<A: Into<Access>, E: Endpoint + 'static>(
+    guard: &Guard,
+    access: A,
+) -> impl Middleware<E, Output = impl Endpoint<Output = Response> + use<A, E>> + use<A, E> {
+    let gate = Arc::new(Gate::new(guard, access));
+    make(move |inner: E| {
+        let gate = Arc::clone(&gate);
+        inner.around(move |inner, request| guarded(Arc::clone(&gate), inner, request))
+    })
 }
 
-/// Made by [`require`]. Works around any endpoint: a handler, a whole [`poem::Route`], an API of poem-openapi.
-#[derive(Clone, Debug)]
-pub struct GuardMiddleware {
-    guard: Guard,
-    access: Arc<Access>,
-}
-
-impl<E: Endpoint> Middleware<E> for GuardMiddleware {
-    type Output = GuardEndpoint<E>;
-
-    fn transform(&self, inner: E) -> GuardEndpoint<E> {
-        GuardEndpoint { inner, guard: self.guard.clone(), access: Arc::clone(&self.access) }
-    }
-}
-
-/// A guarded endpoint, made by [`GuardMiddleware`]. A refusal is an error of poem's, a [`Rejection`].
-#[derive(Clone, Debug)]
-pub struct GuardEndpoint<E> {
-    pub(crate) inner: E,
-    pub(crate) guard: Guard,
-    access: Arc<Access>,
-}
-
-impl<E: Endpoint> Endpoint for GuardEndpoint<E> {
-    type Output = Response;
-
-    async fn call(&self, mut request: Request) -> poem::Result<Response> {
-        let admitted = {
-            let route = route(&request);
-            self.guard.admit(&view(&request, route.as_deref()), &self.access).await
-        };
-        let result = match admitted.outcome {
-            Ok(admission) => {
-                request.set_data(Caller { guard: self.guard.clone(), admission });
-                self.inner.call(request).await.map(IntoResponse::into_response)
-            }
-            Err(refusal) => Err(Rejection::new(&self.guard, &refusal).into()),
-        };
-        let (status, refused, inner_route) = match &result {
-            Ok(response) => {
-                (response.status(), response.data::<Refused>().copied(), response.data::<PathPattern>())
-            }
-            Err(error) => {
-                let refused = error.downcast_ref::<Rejection>().and_then(Rejection::refused);
-                (error.status(), refused, error.data::<PathPattern>())
-            }
-        };
-        let mut audit = admitted.audit;
-        // Around a router the route is known only now.
-        if let Some(route) = spelled(inner_route) {
-            audit.matched(&route);
+/// Asks, and calls the inner endpoint or does not.
+pub(crate) async fn guarded(
+    gate: Arc<Gate>,
+    inner: Arc<impl Endpoint>,
+    mut request: Request,
+) -> poem::Result<Response> {
+    let around = request.data::<PathPattern>().cloned();
+    let (outcome, mut audit) = gate.admit(&view(&request)).await;
+    let answer = match outcome {
+        Ok(caller) => {
+            request.set_data(caller);
+            inner.call(request).await.map(IntoResponse::into_response)
         }
-        audit.finish(status.as_u16(), refused.map(|refused| refused.code));
-        result
+        Err(rejected) => Err(Rejection::from(rejected).into()),
+    };
+    let (status, refused, inside) = match &answer {
+        Ok(response) => (response.status(), response.data::<Refused>().copied(), response.data()),
+        Err(error) => (error.status(), error.downcast_ref().and_then(Rejection::refused), error.data()),
+    };
+    // Around a router the route is known only now; one that is nested at the root has an empty pattern.
+    let matched = inside.or(around.as_ref()).filter(|PathPattern(pattern)| !pattern.is_empty());
+    if let (None, Some(PathPattern(pattern))) = (gate.pattern(), matched) {
+        audit.matched(&in_braces(pattern));
     }
+    audit.finish(status.as_u16(), refused.map(|refused| refused.code));
+    answer
 }

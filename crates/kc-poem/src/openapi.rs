@@ -1,121 +1,80 @@
-//! The security scheme for poem-openapi: an operation says who may call it, in its document and in fact.
+//! Routes from an API of poem-openapi: the document and the rules are of the same operations.
 
-use std::fmt;
-use std::ops::Deref;
+use std::collections::HashMap;
+use std::sync::Arc;
 
-use kc_core::rules::{Requirement, Rule, authenticated};
-use poem::{Request, RequestBody};
-use poem_openapi::registry::{MetaSecurityScheme, Registry};
-use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
+use kc_core::RouteError;
+use kc_core::routes::in_braces;
+use poem::{EndpointExt, Request};
+use poem_openapi::__private::UrlQuery;
+use poem_openapi::OpenApi;
 
-use crate::extract::{Allowed, Principal};
+use crate::routes::{Endpoint, Handler, Routes};
 
-/// A caller with an access token of Keycloak who satisfies the rule of `R`; an HTTP bearer scheme in the document.
+/// The operations of an API, each to be put on a route.
+pub type Operations = kc_core::routes::Operations<Handler>;
+
+/// The routes of an API. `route` gives each of its operations a rule, by [`Operations::at`](kc_core::routes::Operations::at);
+/// so the rule is bound to the route that the router chose. Extractors of this crate are parameters of an operation like
+/// any other, and the guard is asked before all of them.
 ///
-/// poem-openapi reads an operation's parameters in their order: let this be the first, so that nobody learns about the
-/// others who may not call. The whole API has to be guarded, by [`require`](crate::require); the least is
-/// [`Access::Optional`](kc_core::Access::Optional), which leaves the operations without this parameter open.
-///
-/// A response type with a `bad_request_handler` of its own also gets our refusals, and answers in their stead.
+/// Parameters of poem-openapi that are cookies need poem's `CookieJarManager` around the router; the headers that an
+/// `OpenApiService` adds to its document are not added to responses, here as there.
 ///
 /// ```
-/// use kc_core::rules::{Requirement, Rule, any_role};
-/// use kc_core::{Access, Guard};
-/// use kc_poem::openapi::KcBearer;
-/// use poem::{Endpoint, EndpointExt, Route};
+/// use kc_core::rules::{any_role, authenticated};
+/// use kc_core::{Guard, RouteError};
+/// use kc_poem::{Principal, Routes, openapi};
+/// use poem_openapi::param::Path;
 /// use poem_openapi::payload::PlainText;
-/// use poem_openapi::{OpenApi, OpenApiService};
-///
-/// struct ReadItems;
-///
-/// impl Requirement for ReadItems {
-///     const RULE: Rule = any_role(&["api-read", "api-admin"]);
-/// }
+/// use poem_openapi::OpenApi;
 ///
 /// struct Api;
 ///
 /// #[OpenApi]
 /// impl Api {
-///     #[oai(path = "/items", method = "get")]
-///     async fn items(&self, caller: KcBearer<ReadItems>) -> PlainText<String> {
+///     #[oai(path = "/me", method = "get")]
+///     async fn me(&self, caller: Principal) -> PlainText<String> {
 ///         PlainText(caller.username().unwrap_or("somebody").to_owned())
+///     }
+///
+///     #[oai(path = "/items/:id", method = "get")]
+///     async fn item(&self, id: Path<u64>) -> PlainText<String> {
+///         PlainText(format!("item {}", id.0))
 ///     }
 /// }
 ///
-/// fn app(guard: &Guard) -> impl Endpoint {
-///     let api = OpenApiService::new(Api, "Items", "1.0");
-///     let document = api.spec_endpoint();
-///     Route::new().at("/openapi.json", document).nest("/", api.with(kc_poem::require(guard, Access::Optional)))
+/// fn app(guard: &Guard) -> Result<impl poem::Endpoint, RouteError> {
+///     let routes = openapi::routes(Api, |operations| {
+///         Ok(Routes::new(guard)
+///             .route("/me", authenticated(), operations.at("/me")?)
+///             .route("/items/{id}", any_role(&["api-read"]), operations.at("/items/{id}")?))
+///     })?;
+///     kc_poem::router(routes)
 /// }
-/// # app(&Guard::builder("demo").build());
+/// # app(&Guard::builder("demo").build()).unwrap();
 /// ```
-pub struct KcBearer<R = Authenticated> {
-    caller: Allowed<R>,
+///
+/// # Errors
+/// What `route` ends with, and [`RouteError::NoRoute`] for an operation that it left out.
+pub fn routes(
+    api: impl OpenApi,
+    route: impl FnOnce(&mut Operations) -> Result<Routes, RouteError>,
+) -> Result<Routes, RouteError> {
+    let (mut listed, mut operations) = (HashMap::new(), Operations::new());
+    api.add_routes(&mut listed);
+    for (pattern, methods) in listed {
+        let (pattern, counted) = (in_braces(&pattern), pattern.matches("/:").count());
+        for (method, operation) in methods {
+            let handler = Handler { endpoint: Arc::new(operation.before(query).boxed()), counted };
+            operations.add(&*pattern, Endpoint::new(Some(method.as_str()), handler));
+        }
+    }
+    operations.into_routes(route)
 }
 
-/// The rule of a [`KcBearer`] that names none: any valid token.
-#[derive(Clone, Copy, Debug)]
-pub struct Authenticated;
-
-impl Requirement for Authenticated {
-    const RULE: Rule = authenticated();
-}
-
-/// The scheme's name in `components.securitySchemes`.
-const NAME: &str = "KcBearer";
-
-impl<R> KcBearer<R> {
-    /// The caller.
-    #[must_use]
-    pub fn into_principal(self) -> Principal {
-        self.caller.into_principal()
-    }
-}
-
-impl<R> Deref for KcBearer<R> {
-    type Target = kc_core::Principal;
-
-    fn deref(&self) -> &kc_core::Principal {
-        &self.caller
-    }
-}
-
-impl<R> fmt::Debug for KcBearer<R> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("KcBearer").field(&self.caller).finish()
-    }
-}
-
-// By hand: the derived one reads the header itself, and answers a bare 401 before its checker is asked.
-impl<'a, R: Requirement> ApiExtractor<'a> for KcBearer<R> {
-    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::SecurityScheme];
-
-    type ParamType = ();
-    type ParamRawType = ();
-
-    fn register(registry: &mut Registry) {
-        let scheme = MetaSecurityScheme {
-            ty: "http",
-            description: Some("An access token of Keycloak"),
-            name: None,
-            key_in: None,
-            scheme: Some("bearer"),
-            bearer_format: Some("JWT"),
-            flows: None,
-            openid_connect_url: None,
-        };
-        registry.create_security_scheme(NAME, scheme);
-    }
-
-    fn security_schemes() -> Vec<&'static str> {
-        vec![NAME]
-    }
-
-    async fn from_request(
-        request: &'a Request,
-        _: &mut RequestBody,
-        _: ExtractParamOptions<()>,
-    ) -> poem::Result<Self> {
-        Ok(Self { caller: Allowed::of(request).await? })
-    }
+/// Leaves the query where poem-openapi's parameters look for it, as its own service does.
+async fn query(mut request: Request) -> poem::Result<Request> {
+    request.set_data(UrlQuery(request.params().unwrap_or_default()));
+    Ok(request)
 }

@@ -4,6 +4,7 @@
 //! cargo run -p poem-service
 //! ```
 
+mod document;
 mod routes;
 
 use std::process::ExitCode;
@@ -14,13 +15,13 @@ use reference_service::start::{self, Started};
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let Started { keycloak, listener, embedded: _embedded, .. } = match start::start().await {
+    let Started { keycloak, listener, embedded: _embedded, docs_client_id } = match start::start().await {
         Ok(started) => started,
         Err(code) => return code,
     };
-    let (app, acceptor) = match (routes::app(keycloak), TcpAcceptor::from_std(listener)) {
+    let (app, acceptor) = match (routes::app(keycloak, &docs_client_id), TcpAcceptor::from_std(listener)) {
         (Ok(app), Ok(acceptor)) => (app, acceptor),
-        (Err(error), _) => return failed(&error),
+        (Err(error), _) => return failed(&*error),
         (_, Err(error)) => return failed(&error),
     };
     // poem's own limit, 16 KiB, is less than a good token may have. Over HTTP/1 there is room enough.

@@ -1,93 +1,164 @@
-//! The routes, and a handler for each: poem's part of the service.
+//! The routes, and an operation for each: poem's part of the service.
 
-use kc_core::{AuthError, Keycloak, RouteError};
-use kc_poem::{CorsMiddleware, Principal, Rejection, Routes, delete, get};
-use poem::http::StatusCode;
-use poem::web::{Data, Json};
-use poem::{Endpoint, EndpointExt, IntoResponse, Request, Response, handler};
-use reference_service::{access, answers, parameters};
+use std::error::Error;
+
+use kc_core::{AuthError, Keycloak};
+use kc_poem::{Principal, Rejection, Routes, cors, get, openapi, router};
+use poem::web::{Data, Path};
+use poem::{Endpoint, EndpointExt, Request, Response, Result, handler};
+use poem_openapi::param::{Path as PathOf, Query};
+use poem_openapi::{ApiResponse, OpenApi, OpenApiService};
+use reference_service::docs::{Docs, Page};
+use reference_service::{access, answers, parameters, schemas};
+
+use crate::document::{Answer, Described, Problem};
 
 /// The whole service.
-pub(crate) fn app(kc: Keycloak) -> Result<impl Endpoint + 'static, RouteError> {
-    let cors = CorsMiddleware::new(kc.cors().clone());
-    let routes = Routes::new(kc.guard())
-        .public("/health", get(health))
-        .public("/.well-known/oauth-protected-resource", get(resource_metadata))
-        .route("/me", access::ME, get(me))
-        .route("/items", access::ITEMS, get(items).post(create_item))
-        .route("/items/{id}", access::ITEM, delete(delete_item))
-        .route("/admin/users", access::ADMIN, get(admin_users))
-        .route("/reports", access::REPORTS, get(reports))
-        .route("/cases", access::CASES, get(cases).post(create_case))
-        .route("/service-token", access::ADMIN, get(service_token));
-    Ok(routes.into_router()?.data(kc).with(cors))
+pub(crate) fn app(kc: Keycloak, docs_client_id: &str) -> Result<impl Endpoint + 'static, Box<dyn Error>> {
+    let api = Api(kc.clone());
+    let document: serde_json::Value = serde_json::from_str(&OpenApiService::new(api.clone(), "", "").spec())?;
+    let routes = openapi::routes(api, |api| {
+        Ok(Routes::new(kc.guard())
+            .public("/health", api.at("/health")?)
+            .public(RESOURCE_METADATA, api.at(RESOURCE_METADATA)?)
+            .route("/me", access::ME, api.at("/me")?)
+            .route("/items", access::ITEMS, api.at("/items")?)
+            .route("/items/{id}", access::ITEM, api.at("/items/{id}")?)
+            .route("/admin/users", access::ADMIN, api.at("/admin/users")?)
+            .route("/reports", access::REPORTS, api.at("/reports")?)
+            .route("/cases", access::CASES, api.at("/cases")?)
+            .route("/service-token", access::ADMIN, api.at("/service-token")?))
+    })?;
+    let docs = Docs::new(&document, &kc, routes.table(), docs_client_id)?;
+    let routes = routes
+        .public("/openapi.json", [get(openapi_document)])
+        .public("/docs", [get(swagger_ui)])
+        .public("/docs/{file}", [get(swagger_ui_file)]);
+    Ok(router(routes)?.data(docs).with(cors(kc.cors().clone())).data(kc))
+}
+
+const RESOURCE_METADATA: &str = "/.well-known/oauth-protected-resource";
+
+#[derive(Clone)]
+struct Api(Keycloak);
+
+#[OpenApi]
+impl Api {
+    /// Whether the process runs
+    #[oai(path = "/health", method = "get", operation_id = "health")]
+    async fn health(&self) -> Answer<schemas::Health> {
+        Answer::of(answers::health())
+    }
+
+    /// What clients may know of this service (RFC 9728)
+    #[oai(path = "/.well-known/oauth-protected-resource", method = "get", operation_id = "resource_metadata")]
+    async fn resource_metadata(&self) -> Answer<serde_json::Value> {
+        Answer::of(self.0.resource_metadata())
+    }
+
+    /// Who is calling
+    #[oai(path = "/me", method = "get", operation_id = "me")]
+    async fn me(&self, caller: Principal) -> Answer<schemas::Me> {
+        Answer::of(answers::me(&caller))
+    }
+
+    /// All items
+    #[oai(path = "/items", method = "get", operation_id = "items")]
+    async fn items(&self, caller: Principal) -> Answer<Vec<schemas::Item>> {
+        Answer::of(answers::items(&caller))
+    }
+
+    /// A new item
+    #[oai(path = "/items", method = "post", operation_id = "create_item")]
+    async fn create_item(
+        &self,
+        caller: Principal,
+        request: &Request,
+        /// What the new item is called
+        #[oai(name = "item_name", validator(min_length = 1))]
+        _documented: Described<Query<String>>,
+    ) -> Result<Answer<schemas::Item, 201>, Problem<400>> {
+        let name = parameters::item_name(request.uri().query()).map_err(refused(&self.0))?;
+        Ok(Answer::of(answers::created(&name, &caller)))
+    }
+
+    /// No more of an item
+    #[oai(path = "/items/:id", method = "delete", operation_id = "delete_item")]
+    async fn delete_item(
+        &self,
+        id: Option<Path<String>>,
+        /// The item's number
+        #[oai(name = "id")]
+        _documented: Described<PathOf<i64>>,
+    ) -> Result<Deleted, Problem<400>> {
+        parameters::item_id(id.as_ref().map(|id| id.as_str())).map_err(refused(&self.0))?;
+        Ok(Deleted::Gone)
+    }
+
+    /// The local users
+    #[oai(path = "/admin/users", method = "get", operation_id = "admin_users")]
+    async fn admin_users(&self, caller: Principal) -> Result<Answer<schemas::AdminUsers>, Problem<503>> {
+        let users = answers::local_users(&self.0).await.map_err(refused(&self.0))?;
+        Ok(Answer::of(answers::admin_users(&caller, &users)))
+    }
+
+    /// A report
+    #[oai(path = "/reports", method = "get", operation_id = "reports")]
+    async fn reports(&self, caller: Principal) -> Answer<schemas::Report> {
+        Answer::of(answers::report(&caller))
+    }
+
+    /// All cases
+    #[oai(path = "/cases", method = "get", operation_id = "cases")]
+    async fn cases(&self) -> Answer<schemas::Cases> {
+        Answer::of(answers::cases())
+    }
+
+    /// A new case
+    #[oai(path = "/cases", method = "post", operation_id = "create_case")]
+    async fn create_case(&self) -> Answer<schemas::Cases, 201> {
+        Answer::of(answers::cases())
+    }
+
+    /// How long this service's own token lives
+    #[oai(path = "/service-token", method = "get", operation_id = "service_token")]
+    async fn service_token(&self) -> Result<Answer<schemas::ServiceTokenAge>, Problem<502>> {
+        let token = self.0.service_token().await.map_err(refused(&self.0))?;
+        Ok(Answer::of(answers::service_token(&token)))
+    }
+}
+
+#[derive(ApiResponse)]
+enum Deleted {
+    /// It is gone
+    #[oai(status = 204)]
+    Gone,
 }
 
 #[handler]
-fn health() -> Response {
-    json(answers::health())
+fn openapi_document(docs: Data<&Docs>) -> Response {
+    page(docs.document())
 }
 
 #[handler]
-fn resource_metadata(kc: Data<&Keycloak>) -> Response {
-    json(kc.resource_metadata())
+fn swagger_ui(docs: Data<&Docs>) -> Response {
+    page(docs.index())
 }
 
 #[handler]
-fn me(caller: Principal) -> Response {
-    json(answers::me(&caller))
+fn swagger_ui_file(
+    kc: Data<&Keycloak>,
+    docs: Data<&Docs>,
+    file: Path<String>,
+) -> Result<Response, Problem<404>> {
+    docs.file(&file).map(page).map_err(refused(&kc))
 }
 
-#[handler]
-fn items(caller: Principal) -> Response {
-    json(answers::items(&caller))
+fn page(Page { headers, body }: Page) -> Response {
+    headers.into_iter().fold(Response::builder(), |page, (name, value)| page.header(name, &*value)).body(body)
 }
 
-#[handler]
-fn create_item(kc: Data<&Keycloak>, caller: Principal, request: &Request) -> Result<Response, Rejection> {
-    let name = parameters::item_name(request.uri().query()).map_err(refused(&kc))?;
-    Ok(json(answers::created(&name, &caller)).with_status(StatusCode::CREATED).into_response())
-}
-
-#[handler]
-fn delete_item(kc: Data<&Keycloak>, request: &Request) -> Result<StatusCode, Rejection> {
-    parameters::item_id(request.raw_path_param("id")).map_err(refused(&kc))?;
-    Ok(StatusCode::NO_CONTENT)
-}
-
-#[handler]
-async fn admin_users(kc: Data<&Keycloak>, caller: Principal) -> Result<Response, Rejection> {
-    let users = answers::local_users(&kc).await.map_err(refused(&kc))?;
-    Ok(json(answers::admin_users(&caller, &users)))
-}
-
-#[handler]
-fn reports(caller: Principal) -> Response {
-    json(answers::report(&caller))
-}
-
-#[handler]
-fn cases() -> Response {
-    json(answers::cases())
-}
-
-#[handler]
-fn create_case() -> Response {
-    json(answers::cases()).with_status(StatusCode::CREATED).into_response()
-}
-
-#[handler]
-async fn service_token(kc: Data<&Keycloak>) -> Result<Response, Rejection> {
-    let token = kc.service_token().await.map_err(refused(&kc))?;
-    Ok(json(answers::service_token(&token)))
-}
-
-/// poem's `Json` names a charset, which JSON has not (RFC 8259 §11).
-fn json(body: impl serde::Serialize + Send) -> Response {
-    Json(body).with_content_type("application/json").into_response()
-}
-
-fn refused(kc: &Keycloak) -> impl FnOnce(AuthError) -> Rejection {
+fn refused<const STATUS: u16>(kc: &Keycloak) -> impl FnOnce(AuthError) -> Problem<STATUS> {
     let guard = kc.guard().clone();
-    move |error| Rejection::of(&guard, error)
+    move |error| Problem(Rejection::of(&guard, error))
 }

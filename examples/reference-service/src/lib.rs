@@ -6,6 +6,7 @@
 //! | [`start`] | settings, the embedded issuer, the banner, the signals that end it |
 //! | [`access`] | who may call what |
 //! | [`answers`] | the bodies of the responses |
+//! | `schemas` | the same bodies, for poem-openapi (feature `poem-openapi`) |
 //! | [`parameters`] | what comes in by path and query |
 //! | [`docs`] | the API's description, and Swagger UI |
 
@@ -14,5 +15,7 @@ pub mod answers;
 mod banner;
 pub mod docs;
 pub mod parameters;
+#[cfg(feature = "poem-openapi")]
+pub mod schemas;
 pub mod server;
 pub mod start;

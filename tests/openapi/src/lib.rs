@@ -14,7 +14,7 @@ use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 /// The services that describe themselves.
-pub const SERVICES: [&str; 2] = ["axum-service", "actix-service"];
+pub const SERVICES: [&str; 3] = ["axum-service", "actix-service", "poem-service"];
 
 /// Where cargo puts the programs; they are built once for each run, so that none is stale.
 static PROGRAMS: LazyLock<PathBuf> = LazyLock::new(|| {

@@ -70,7 +70,7 @@ pub struct Rejected {
     // Boxed: a refusal is the rare case, and every extractor returns one.
     response: Box<Response<Bytes>>,
     code: &'static str,
-    about_caller: bool,
+    refused: Option<Refused>,
 }
 
 impl Rejected {
@@ -86,9 +86,14 @@ impl Rejected {
         Self::from_parts(guard.response_to(request, refusal), refusal)
     }
 
-    fn from_parts(response: Response<Bytes>, refusal: &Refusal) -> Self {
+    fn from_parts(mut response: Response<Bytes>, refusal: &Refusal) -> Self {
+        let code = refusal.code();
         let about_caller = matches!(refusal.status(), StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN);
-        Self { response: Box::new(response), code: refusal.code(), about_caller }
+        let refused = about_caller.then_some(Refused { code });
+        if let Some(refused) = refused {
+            response.extensions_mut().insert(refused);
+        }
+        Self { response: Box::new(response), code, refused }
     }
 
     /// The response to an error; what the caller is not told goes to the log.
@@ -103,20 +108,20 @@ impl Rejected {
         self.code
     }
 
-    /// What to leave with the response for the audit: nothing, unless the refusal is about who calls. A parameter that
-    /// is wrong is not.
+    /// What the response tells the audit: nothing, unless the refusal is about who calls. A parameter that is wrong is
+    /// not. It stands in the response's extensions, for frameworks that have the same.
     #[must_use]
     pub fn refused(&self) -> Option<Refused> {
-        self.about_caller.then_some(Refused { code: self.code })
+        self.refused
     }
 
-    /// The response.
+    /// The response, with [`Refused`] in its extensions where there is one.
     #[must_use]
     pub fn response(&self) -> &Response<Bytes> {
         &self.response
     }
 
-    /// The response.
+    /// The response, as [`response`](Self::response).
     #[must_use]
     pub fn into_response(self) -> Response<Bytes> {
         *self.response

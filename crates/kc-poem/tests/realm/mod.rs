@@ -1,7 +1,5 @@
 //! A realm of the embedded issuer, and requests as poem's server would make them.
 
-#![expect(clippy::unwrap_used, reason = "in a test a panic is how it fails")]
-
 use http::uri::Scheme;
 use http::{Method, StatusCode};
 use kc_core::secret::Secret;
