@@ -18,7 +18,9 @@
 //! | [`RoleExtractor`](kc_core::roles::RoleExtractor) | [`role_extractor`] |
 //! | [`Introspector`](kc_core::introspection::Introspector) | [`introspector`] |
 //! | [`Authenticator`](kc_core::Authenticator) | [`authenticator`] |
+//! | [`IssuerRegistry`](kc_core::issuers::IssuerRegistry) | [`issuer_registry`] |
 //! | [`UserDirectory`](kc_core::users::UserDirectory) | [`user_directory`] |
+//! | [`Revocations`](kc_core::revocations::Revocations) | [`revocations`] |
 //! | [`Transport`](kc_core::transport::Transport) | [`transport`] |
 //! | [`Clock`](kc_core::clock::Clock) | [`clock`] |
 //! | [`AuditSink`](kc_core::audit::AuditSink) | [`audit_sink`] |
@@ -35,8 +37,10 @@ mod authenticator;
 mod clock;
 mod findings;
 mod introspector;
+mod issuer_registry;
 mod key_source;
 mod log;
+mod revocations;
 mod role_extractor;
 mod server;
 mod signature_verifier;
@@ -49,7 +53,9 @@ pub use self::authenticator::{Credentials, authenticator};
 pub use self::clock::clock;
 pub use self::findings::{Breach, ContractBroken};
 pub use self::introspector::introspector;
+pub use self::issuer_registry::issuer_registry;
 pub use self::key_source::{KeyOrigin, key_source, refreshing_key_source};
+pub use self::revocations::revocations;
 pub use self::role_extractor::{RoleSamples, role_extractor};
 pub use self::signature_verifier::{Signed, signature_verifier};
 pub use self::token_validator::token_validator;

@@ -57,6 +57,9 @@ impl Bed<'_> {
         let subject = verified.claims().subject.as_deref();
         hold(subject == self.issuer.user_id(user), || {
             format!("the token of {user} is taken for {subject:?}'s")
+        })?;
+        hold(self.validator.still_stands(&verified), || {
+            format!("the token of {user}, accepted a moment ago, does not stand any more")
         })
     }
 

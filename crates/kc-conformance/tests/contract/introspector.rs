@@ -8,8 +8,9 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::{Request, Response};
 use kc_conformance::contract;
+use kc_core::clock::SystemClock;
 use kc_core::introspection::{
-    HttpIntrospector, Introspection, IntrospectionError, Introspector, TokenTypeHint,
+    CachedIntrospector, HttpIntrospector, Introspection, IntrospectionError, Introspector, TokenTypeHint,
 };
 use kc_core::transport::{Transport, TransportError};
 use kc_dev::DevIssuer;
@@ -20,6 +21,15 @@ use crate::{http, http_introspector};
 #[tokio::test]
 async fn the_introspector_over_http_keeps_the_contract() {
     contract::introspector(async |issuer| http_introspector(issuer, http()), Duration::ZERO).await.unwrap();
+}
+
+#[tokio::test]
+async fn the_introspector_that_remembers_keeps_the_contract() {
+    let make = async |issuer: &DevIssuer| {
+        let inner = Arc::new(http_introspector(issuer, http()));
+        CachedIntrospector::new(inner, REMEMBERED, 1 << 20, Arc::new(SystemClock))
+    };
+    contract::introspector(make, REMEMBERED + Duration::from_millis(50)).await.unwrap();
 }
 
 #[tokio::test]

@@ -6,11 +6,13 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::{Request, Response};
 use kc_conformance::contract;
+use kc_core::issuers::{IssuerList, IssuersValidator, TrustedIssuer};
+use kc_core::roles::KeycloakRoles;
 use kc_core::token::{TokenError, VerifiedToken};
 use kc_core::transport::{Transport, TransportError};
 use kc_core::validator::{
-    IntrospectionValidator, JwtValidator, TokenValidator, UserinfoEndpoint, UserinfoValidator,
-    ValidationError,
+    IntrospectionValidator, JwtValidator, MixedValidator, TokenValidator, UserinfoEndpoint,
+    UserinfoValidator, ValidationError,
 };
 use kc_dev::DevIssuer;
 use serde_json::{Value, json};
@@ -49,6 +51,22 @@ async fn the_validator_that_asks_userinfo_keeps_the_contract() {
         UserinfoValidator::after(Arc::new(jwt(issuer).build()), userinfo)
     };
     contract::token_validator(make).await.unwrap();
+}
+
+#[tokio::test]
+async fn validators_of_several_issuers_and_of_several_kinds_keep_the_contract() {
+    let mixed = async |issuer: &DevIssuer| {
+        let introspector = Arc::new(http_introspector(issuer, http()));
+        let introspected = IntrospectionValidator::builder(issuer.issuer(), ["api"], introspector).build();
+        MixedValidator::new(Arc::new(jwt(issuer).build()), Arc::new(introspected))
+    };
+    contract::token_validator(mixed).await.unwrap();
+    let of_issuers = async |issuer: &DevIssuer| {
+        let validator = Arc::new(jwt(issuer).build());
+        let trusted = TrustedIssuer::new(issuer.realm(), validator, Arc::new(KeycloakRoles::new("api")));
+        IssuersValidator::new(Arc::new(IssuerList::new().with(issuer.issuer(), trusted)))
+    };
+    contract::token_validator(of_issuers).await.unwrap();
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

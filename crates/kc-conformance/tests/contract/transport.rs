@@ -1,12 +1,12 @@
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use kc_conformance::contract::{self, Bounds};
-use kc_core::transport::{ReqwestTransport, Transport, TransportError, TransportOptions};
+use kc_core::transport::{CircuitBreaker, ReqwestTransport, Transport, TransportError, TransportOptions};
 
 use crate::caught::Clauses;
 
@@ -19,6 +19,12 @@ fn reqwest(timeout: Duration, max_body: usize) -> ReqwestTransport {
 #[tokio::test]
 async fn the_default_transport_keeps_the_contract() {
     contract::transport(|| reqwest(BOUNDS.timeout, BOUNDS.max_body), BOUNDS).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_circuit_breaker_around_it_keeps_the_contract() {
+    let make = || CircuitBreaker::new(Arc::new(reqwest(BOUNDS.timeout, BOUNDS.max_body)));
+    contract::transport(make, BOUNDS).await.unwrap();
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
