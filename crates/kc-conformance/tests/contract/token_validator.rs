@@ -81,6 +81,7 @@ enum Defect {
     AsksWhomItNames,
     TellsTheToken,
     Logs,
+    StandsForEver,
     MixesTokensUp,
     DroppedCheckBlocks,
     OutageIsABadToken,
@@ -205,6 +206,10 @@ impl TokenValidator for Broken {
         self.busy.store(false, Ordering::Relaxed);
         outcome
     }
+
+    fn still_stands(&self, token: &VerifiedToken) -> bool {
+        self.defect == Defect::StandsForEver || self.strict.still_stands(token)
+    }
 }
 
 /// As a validator that finds its keys by what the token says.
@@ -232,6 +237,7 @@ fn each_clause_about_validators_catches_what_it_is_for() {
         (Defect::AsksWhomItNames, "nothing that a token says makes it ask somewhere else"),
         (Defect::TellsTheToken, "the token is in no error and in no log"),
         (Defect::Logs, "the token is in no error and in no log"),
+        (Defect::StandsForEver, "a token that would be refused now does not still stand"),
         (Defect::MixesTokensUp, "simultaneous tokens are told apart"),
         (Defect::DroppedCheckBlocks, "dropping a check does no harm to others"),
         (Defect::OutageIsABadToken, "an outage is not the token's fault, and passes"),
