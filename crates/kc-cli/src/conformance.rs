@@ -1,8 +1,9 @@
 //! `kc conformance`.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
 use std::io::{IsTerminal as _, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -145,16 +146,33 @@ impl Arguments {
                 Deviations::read(&text).map_err(|error| format!("{}: {error}", path.display()))?
             }
         };
+        if !self.clean_folder && Path::new(".env").exists() {
+            eprintln!(
+                "note: the service may read the .env of this folder; --clean-folder starts it elsewhere"
+            );
+        }
+        if let Some(path) = self.command.iter().skip(1).find(|argument| is_only_here(argument))
+            && self.clean_folder
+        {
+            eprintln!(
+                "note: --clean-folder starts the command in an empty folder, where {path:?} isn't; write an absolute path"
+            );
+        }
+        // Before the run: its result would be lost.
+        for (option, path) in [("--junit", &self.junit), ("--json", &self.json)] {
+            if let Some(path) = path {
+                File::options()
+                    .create(true)
+                    .append(true)
+                    .open(path)
+                    .map_err(|error| format!("{option} {} can't be written: {error}", path.display()))?;
+            }
+        }
         let mut command = self.command.into_iter();
         let program = command.next().unwrap_or_default();
         let mut target = Target::new(program).arguments(command).clean_folder(self.clean_folder);
         if let Some(start_timeout) = self.start_timeout {
             target = target.start_timeout(start_timeout);
-        }
-        if !self.clean_folder && std::path::Path::new(".env").exists() {
-            eprintln!(
-                "note: the service may read the .env of this folder; --clean-folder starts it elsewhere"
-            );
         }
         let options = Options { profile: self.profile, only: self.only, deviations };
         let shows_progress = std::io::stderr().is_terminal();
@@ -183,6 +201,12 @@ impl Arguments {
         }
         Ok(if report.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
+}
+
+/// A relative path of a file, which an empty folder doesn't have.
+fn is_only_here(argument: &OsStr) -> bool {
+    let path = Path::new(argument);
+    path.is_relative() && path.is_file()
 }
 
 #[cfg(test)]

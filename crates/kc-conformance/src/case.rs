@@ -126,7 +126,7 @@ pub(crate) type CaseResult = Result<(), Failure>;
 /// Why a case failed: what was expected, what came.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Failure {
-    what: String,
+    pub(crate) what: String,
     /// Somebody got in who must stay out: worse than a wrong word in a refusal.
     pub(crate) let_in: bool,
 }

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use kc_dev::{Alg, DEMO_REALM, DevIssuer, Endpoint, Mint};
@@ -115,17 +116,20 @@ impl Kit {
             if let Some(status) = running.process.ended() {
                 // What it said on its last breath is the reason.
                 running.process.wait(Duration::ZERO).await;
-                let said = last_lines(&running.process.stderr());
+                let said = last_words(&running.process);
                 return Err(Failure::new(format!("the service ends at start ({status}): {said}")));
             }
-            if is_healthy(running.address).await {
+            let health = health(running.address).await;
+            if health.is_ok() {
                 break;
             }
             if since.elapsed() > self.world.target.start_timeout {
-                let said = last_lines(&running.process.stderr());
                 return Err(Failure::new(format!(
-                    "GET /health on {} has no 200 within {:?}: {said}",
-                    running.address, self.world.target.start_timeout
+                    "GET /health on {}, the address in LISTEN, has no 200 within {:?}: {}; {}",
+                    running.address,
+                    self.world.target.start_timeout,
+                    health.err().unwrap_or_default(),
+                    last_words(&running.process)
                 )));
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
@@ -150,7 +154,7 @@ impl Kit {
                     stderr: running.process.stderr(),
                 });
             }
-            if is_healthy(running.address).await {
+            if health(running.address).await.is_ok() {
                 return Err(Failure::new("expected exit code 2, got a service that answers"));
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
@@ -219,6 +223,14 @@ impl Kit {
     /// Whether the service's process runs.
     pub(crate) fn is_running(&self) -> bool {
         self.running.borrow_mut().as_mut().is_some_and(|running| running.process.ended().is_none())
+    }
+
+    /// How the service has ended, if it has though nobody asked it to.
+    pub(crate) fn obituary(&self) -> Option<String> {
+        let mut running = self.running.borrow_mut();
+        let process = &mut running.as_mut()?.process;
+        let status = process.ended()?;
+        Some(format!("the service has ended during the case ({status}): {}", last_words(process)))
     }
 
     /// What the service has written so far, when it has had a moment to write: standard output, standard error.
@@ -331,14 +343,38 @@ impl Kit {
     }
 }
 
-/// An address that nobody listens on at this moment.
+/// An address that nobody listens on, and that the system gives nobody before a slow service listens: from below the
+/// ports that it picks by itself. Each is given out once, until all were.
 pub(crate) fn free_address() -> Result<SocketAddr, Failure> {
-    Ok(std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?)
+    const PORTS: std::ops::Range<u16> = 20_000..32_000;
+    static GIVEN: AtomicU32 = AtomicU32::new(0);
+    // Two runs at once begin at different places.
+    let first = std::process::id().wrapping_mul(61);
+    for _ in PORTS {
+        let nth =
+            first.wrapping_add(GIVEN.fetch_add(1, Ordering::Relaxed)) % u32::from(PORTS.end - PORTS.start);
+        let port = u16::try_from(nth).map_or(PORTS.start, |nth| PORTS.start + nth);
+        if let Ok(listener) = std::net::TcpListener::bind(("127.0.0.1", port)) {
+            return Ok(listener.local_addr()?);
+        }
+    }
+    Err(Failure::new(format!(
+        "the suite finds no free port on 127.0.0.1 from {} to {}",
+        PORTS.start,
+        PORTS.end - 1
+    )))
 }
 
-async fn is_healthy(address: SocketAddr) -> bool {
-    let Ok(mut connection) = Connection::open(address).await else { return false };
-    connection.send(&Request::get("/health")).await.is_ok_and(|reply| reply.status == 200)
+/// Whether the service answers, and what is seen instead.
+async fn health(address: SocketAddr) -> Result<(), String> {
+    let Ok(mut connection) = Connection::open(address).await else {
+        return Err("nobody listens there".to_owned());
+    };
+    match connection.send(&Request::get("/health")).await {
+        Ok(reply) if reply.status == 200 => Ok(()),
+        Ok(reply) => Err(format!("the answer is {}", reply.status)),
+        Err(failure) => Err(failure.to_string()),
+    }
 }
 
 /// The start of the line that holds it, as far as it: enough to find the place by.
@@ -348,8 +384,13 @@ fn before<'a>(text: &'a str, part: &str) -> Option<&'a str> {
     Some(start.char_indices().nth(60).and_then(|(end, _)| start.get(..end)).unwrap_or(start))
 }
 
-fn last_lines(text: &str) -> String {
-    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
-    let last = lines.iter().rev().take(3).rev().copied().collect::<Vec<_>>().join(" / ");
-    if last.is_empty() { "it said nothing".to_owned() } else { last.chars().take(500).collect() }
+/// The end of what it has written to standard error, else to standard output.
+fn last_words(process: &Process) -> String {
+    let last = |text: String| {
+        let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
+        let last = lines.iter().rev().take(3).rev().copied().collect::<Vec<_>>().join(" / ");
+        (!last.is_empty()).then(|| format!("it said {}", last.chars().take(500).collect::<String>()))
+    };
+    let said = last(process.stderr()).or_else(|| last(process.stdout()));
+    said.unwrap_or_else(|| "it said nothing".to_owned())
 }

@@ -91,7 +91,7 @@ impl fmt::Display for RunError {
                 f,
                 "the profile {profile} has no cases of its own yet, and passing it would mean nothing: use api"
             ),
-            Self::Start { why } => write!(f, "the service doesn't start with good settings: {why}"),
+            Self::Start { why } => write!(f, "nothing was run, for the service doesn't start: {why}"),
             Self::Suite { why } => write!(f, "the suite can't work: {why}"),
             Self::UnknownCase { name } => {
                 write!(f, "no case and no group is named {name:?}; --list shows them")
@@ -250,8 +250,8 @@ impl Run {
         }
         let Some(kit) = kit else { return Ok(()) };
         kit.settle();
-        timed(case, kit).await?;
-        if kit.is_running() { Ok(()) } else { Err(Failure::new("the service has ended during the case")) }
+        let result = timed(case, kit).await;
+        lived_through(result, kit).await
     }
 
     async fn owning(self: Rc<Self>, cases: Vec<(usize, Case)>) -> Vec<(usize, CaseReport)> {
@@ -280,6 +280,7 @@ impl Run {
         let result = async {
             let kit = Kit::new(&self.world).await?;
             let result = timed(case, &kit).await;
+            let result = if result.is_err() { lived_through(result, &kit).await } else { result };
             kit.stop().await;
             result
         };
@@ -323,6 +324,19 @@ impl Run {
             }
         }
         stale
+    }
+}
+
+/// A connection that breaks is explained by a service that has ended.
+async fn lived_through(result: CaseResult, kit: &Kit) -> CaseResult {
+    if result.is_err() {
+        // Its connections end a moment before it does.
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    match (result, kit.obituary()) {
+        (result, None) => result,
+        (Ok(()), Some(how)) => Err(Failure::new(how)),
+        (Err(failure), Some(how)) => Err(Failure { what: format!("{failure}; {how}"), ..failure }),
     }
 }
 

@@ -56,6 +56,7 @@ pub(crate) fn cases() -> Vec<Case> {
             let nasty = "x\", error=\"none\r\nSet-Cookie: a=b\r\n\r\n<script>";
             for claim in ["typ", "iss", "aud"] {
                 let reply = kit.me(&kit.mint().claim(claim, nasty).sign().await?).await?;
+                reply.has_status(401)?;
                 says(&reply, "error", "invalid_token")?;
                 reply.lacks_header("set-cookie")?;
                 ensure(!reply.text().contains("<script>"), || {
