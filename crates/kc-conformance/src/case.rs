@@ -58,6 +58,8 @@ pub(crate) enum Setup {
     Shared(&'static Environment),
     /// The case starts what it needs, with an issuer of its own.
     Own,
+    /// The same, and the case changes keys or users of the realm.
+    OwnRealm,
 }
 
 /// Settings beside those that every service gets.
@@ -98,6 +100,15 @@ impl Case {
         run: impl AsyncFn(&Kit) -> CaseResult + 'static,
     ) -> Self {
         Self::new(id, spec, run).with(Setup::Own)
+    }
+
+    /// A case that starts its own service and changes keys or users of the realm.
+    pub(crate) fn own_realm(
+        id: impl Into<String>,
+        spec: &'static str,
+        run: impl AsyncFn(&Kit) -> CaseResult + 'static,
+    ) -> Self {
+        Self::new(id, spec, run).with(Setup::OwnRealm)
     }
 
     pub(crate) fn with(self, setup: Setup) -> Self {

@@ -7,24 +7,22 @@ use std::rc::Rc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use kc_dev::{Alg, DEMO_REALM, DevIssuer, Endpoint, Mint};
+use kc_dev::{Alg, Endpoint, Mint};
 use rustix::process::Signal;
 
 use crate::case::{CaseResult, Failure};
 use crate::http::{Connection, Request};
+pub(crate) use crate::issuer::CLIENT_SECRET;
+use crate::issuer::{Authority, Source};
 use crate::process::Process;
 use crate::reply::Reply;
 use crate::target::Target;
-
-/// The secret of the client `api` during a run: a text that stands nowhere by chance.
-pub(crate) const CLIENT_SECRET: &str = "s3cr3t-of-the-conformance-suite-2f1c9";
-/// The realm of the demo, in every challenge.
-pub(crate) const REALM: &str = "kc-demo";
 
 /// What all cases of a run have in common.
 #[derive(Debug)]
 pub(crate) struct World {
     pub(crate) target: Target,
+    source: Source,
     /// What was found in the output of services that have ended, and must not be there.
     leaks: RefCell<BTreeSet<String>>,
     /// Every `code` that the service has answered with.
@@ -32,8 +30,8 @@ pub(crate) struct World {
 }
 
 impl World {
-    pub(crate) fn new(target: Target) -> Self {
-        Self { target, leaks: RefCell::default(), codes: RefCell::default() }
+    pub(crate) fn new(target: Target, source: Source) -> Self {
+        Self { target, source, leaks: RefCell::default(), codes: RefCell::default() }
     }
 
     pub(crate) fn leaks(&self) -> Vec<String> {
@@ -48,7 +46,7 @@ impl World {
 /// An issuer and at most one service that trusts it.
 #[derive(Debug)]
 pub(crate) struct Kit {
-    pub(crate) issuer: DevIssuer,
+    pub(crate) issuer: Authority,
     pub(crate) world: Rc<World>,
     running: RefCell<Option<Running>>,
     /// What no log may hold.
@@ -72,12 +70,10 @@ pub(crate) struct Ended {
 }
 
 impl Kit {
-    /// An issuer of its own; no service yet.
-    pub(crate) async fn new(world: &Rc<World>) -> Result<Self, Failure> {
-        let realm = DEMO_REALM.replace("\"api-secret\"", &format!("\"{CLIENT_SECRET}\""));
-        let issuer = DevIssuer::builder().realm_json(realm).shared_keys().start().await?;
+    /// An issuer of its own; no service yet. `own_realm`: the case changes keys or users.
+    pub(crate) async fn new(world: &Rc<World>, own_realm: bool) -> Result<Self, Failure> {
         Ok(Self {
-            issuer,
+            issuer: Authority::new(&world.source, own_realm).await?,
             world: Rc::clone(world),
             running: RefCell::new(None),
             confidential: RefCell::new(BTreeSet::from([CLIENT_SECRET.to_owned()])),
@@ -85,11 +81,16 @@ impl Kit {
         })
     }
 
+    /// The realm's name, in every challenge.
+    pub(crate) fn realm(&self) -> &str {
+        self.issuer.realm()
+    }
+
     /// The settings of the plain service.
     pub(crate) fn environment(&self) -> BTreeMap<String, String> {
         let settings = [
             ("KEYCLOAK_URL", self.issuer.base_url()),
-            ("KEYCLOAK_REALM", REALM),
+            ("KEYCLOAK_REALM", self.realm()),
             ("KEYCLOAK_CLIENT_ID", "api"),
             ("KEYCLOAK_CLIENT_SECRET", CLIENT_SECRET),
         ];
@@ -291,7 +292,7 @@ impl Kit {
 
     /// A good token of that user, from the client `api`.
     pub(crate) async fn token(&self, user: &str) -> Result<String, Failure> {
-        Ok(self.issuer.token(user, "api").await?)
+        self.issuer.token(user, "api").await
     }
 
     /// A good token of alice's, to be bent.

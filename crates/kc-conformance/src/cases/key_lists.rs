@@ -68,7 +68,7 @@ pub(crate) fn cases() -> Vec<Case> {
             .await?;
             kit.me(&kit.token("alice").await?).await?.has_status(200)
         }),
-        Case::own("key-lists/no-kid-and-two-fitting-keys", CONTRACT, async |kit: &Kit| {
+        Case::own_realm("key-lists/no-kid-and-two-fitting-keys", CONTRACT, async |kit: &Kit| {
             kit.issuer.rotate(Alg::Rs256).await?;
             kit.start(&[]).await?;
             kit.me(&kit.token("alice").await?).await?.has_status(200)?;
@@ -82,7 +82,8 @@ pub(crate) fn cases() -> Vec<Case> {
                 // Whatever discovery says: hosts come from the settings.
                 let stand_in = serving(kit, |key| vec![key]).await?;
                 kit.me(&kit.token("alice").await?).await?.has_status(200)?;
-                let asked = stand_in.seen("/realms/kc-demo/protocol/openid-connect/certs").len();
+                let asked =
+                    stand_in.seen(&format!("/realms/{}/protocol/openid-connect/certs", kit.realm())).len();
                 ensure(asked == 1, || {
                     format!("expected one request for the keys at the internal URL, got {asked}")
                 })

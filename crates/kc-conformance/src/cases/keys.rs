@@ -49,7 +49,7 @@ pub(crate) fn cases() -> Vec<Case> {
             }
             fetches(kit, 0..=1)
         }),
-        Case::own("keys/a-new-key-is-found-at-once", CONTRACT, async |kit: &Kit| {
+        Case::own_realm("keys/a-new-key-is-found-at-once", CONTRACT, async |kit: &Kit| {
             started(kit, &[]).await?;
             let old = kit.token("alice").await?;
             kit.issuer.rotate(Alg::Rs256).await?;
@@ -57,15 +57,15 @@ pub(crate) fn cases() -> Vec<Case> {
             kit.me(&old).await?.has_status(200)?;
             fetches(kit, 1..=1)
         }),
-        Case::own("keys/a-new-key-waits-for-the-cool-down", CONTRACT, async |kit: &Kit| {
+        Case::own_realm("keys/a-new-key-waits-for-the-cool-down", CONTRACT, async |kit: &Kit| {
             // Made beforehand: making it may take longer than the cool-down.
             let kid = kit.issuer.rotate(Alg::Rs256).await?;
             let new = kit.token("alice").await?;
-            kit.issuer.disable_key(&kid)?;
+            kit.issuer.disable_key(&kid).await?;
             started(kit, &[("KEYCLOAK_JWKS_COOLDOWN_SECONDS", "3")]).await?;
             let unknown = kit.mint().header("kid", "unknown").sign().await?;
             kit.me(&unknown).await?.refused(401, "unknown_key")?;
-            kit.issuer.enable_key(&kid)?;
+            kit.issuer.enable_key(&kid).await?;
             kit.me(&new).await?.refused(401, "unknown_key")?;
             fetches(kit, 1..=1)?;
             tokio::time::sleep(Duration::from_millis(3_100)).await;
@@ -86,23 +86,23 @@ pub(crate) fn cases() -> Vec<Case> {
             kit.issuer.fault(Endpoint::Certs, Fault::Status(503));
             unavailable(kit, &kit.mint().header("kid", "unknown").sign().await?).await
         }),
-        Case::own("keys/a-key-that-is-gone-is-dead-at-once", CONTRACT, async |kit: &Kit| {
+        Case::own_realm("keys/a-key-that-is-gone-is-dead-at-once", CONTRACT, async |kit: &Kit| {
             started_long_ago(kit).await?;
             let old = kit.token("alice").await?;
             kit.me(&old).await?.has_status(200)?;
             let kid = kit.issuer.kid(Alg::Rs256).await?;
             kit.issuer.rotate(Alg::Rs256).await?;
-            kit.issuer.disable_key(&kid)?;
+            kit.issuer.disable_key(&kid).await?;
             // Makes the service look.
             kit.me(&kit.token("alice").await?).await?.has_status(200)?;
             kit.me(&old).await?.refused_as(401, &["unknown_key"])
         }),
-        Case::own("keys/a-passive-key-still-verifies", "Keycloak: passive keys", async |kit: &Kit| {
+        Case::own_realm("keys/a-passive-key-still-verifies", "Keycloak: passive keys", async |kit: &Kit| {
             started_long_ago(kit).await?;
             let old = kit.token("alice").await?;
             let kid = kit.issuer.kid(Alg::Rs256).await?;
             kit.issuer.rotate(Alg::Rs256).await?;
-            kit.issuer.retire_key(&kid)?;
+            kit.issuer.retire_key(&kid).await?;
             kit.me(&kit.token("alice").await?).await?.has_status(200)?;
             kit.me(&old).await?.has_status(200)
         }),

@@ -27,7 +27,7 @@ pub(crate) fn cases() -> Vec<Case> {
                     "username": "bob",
                     "first_name": "Bob",
                     "last_name": "Test",
-                    "realm_roles": ["default-roles-kc-demo", "offline_access", "staff", "uma_authorization", "user"],
+                    "realm_roles": [format!("default-roles-{}", kit.realm()), "offline_access", "staff", "uma_authorization", "user"],
                     "client_roles": ["api-read", "staff"],
                     "is_staff": true,
                     "is_superuser": false,
