@@ -11,9 +11,12 @@
 //! | read how it went | [`Report`] |
 //! | accept a failure, with a reason | [`Deviations`] |
 //! | see what there is | [`catalogue`] |
+//! | check a trait of `kc-core` that you implemented | `contract`, behind the feature of that name |
 
 mod case;
 mod cases;
+#[cfg(feature = "contract")]
+pub mod contract;
 mod deviations;
 mod harness;
 mod http;
