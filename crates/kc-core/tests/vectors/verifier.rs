@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use kc_core::clock::{FakeClock, UnixTime};
-use kc_core::keys::{JwksError, KeySet, Lookup, PinnedKeys};
+use kc_core::keys::{JwksError, KeySet, KeySource, Lookup, PinnedKeys};
 use kc_core::signature::Algorithm;
 use kc_core::token::VerifiedToken;
 use kc_core::validator::{JwtValidator, TokenValidator, ValidationError};
@@ -49,6 +49,27 @@ pub(crate) fn verifies(keys: &KeySet, alg: Algorithm, message: &[u8], signature:
     match keys.find(Some(KID), alg) {
         Lookup::Found(key) => key.verify(message, signature),
         Lookup::Unfit | Lookup::Unknown => panic!("the key is not found for {alg}"),
+    }
+}
+
+/// One key by both ways that lead to a verifier: published in a JWK set, and pinned as PEM.
+pub(crate) struct BothWays {
+    published: KeySet,
+    pinned: Arc<KeySet>,
+    alg: Algorithm,
+}
+
+impl BothWays {
+    pub(crate) fn new(jwk: &Value, pem: &str, alg: Algorithm) -> Self {
+        let pinned = PinnedKeys::from_pem(pem).unwrap().current().unwrap();
+        Self { published: published(jwk, alg).unwrap(), pinned, alg }
+    }
+
+    #[track_caller]
+    pub(crate) fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
+        let verified = verifies(&self.published, self.alg, message, signature);
+        assert_eq!(verifies(&self.pinned, self.alg, message, signature), verified, "published, pinned");
+        verified
     }
 }
 
