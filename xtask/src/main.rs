@@ -2,6 +2,7 @@
 
 mod arguments;
 mod code_lines;
+mod fuzz;
 mod keycloak;
 mod layers;
 mod libtest;
@@ -46,12 +47,12 @@ fn obey(request: Request) -> Result<bool, Failure> {
         }
         Request::Keycloak(action) => keycloak::obey(&Workspace::load()?, action),
         Request::ListSuites => {
-            for suite in suites::ALL {
-                println!("{:<20} {}", suite.name, suite.about);
+            for (name, about) in suites::names() {
+                println!("{name:<20} {about}");
             }
             Ok(true)
         }
-        Request::Test(only) => suites::run(&Workspace::load()?, &only),
+        Request::Test(choice) => suites::run(&Workspace::load()?, &choice),
         Request::Thin => {
             let report = thin::measure(&Workspace::load()?)?;
             print!("{report}");

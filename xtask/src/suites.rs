@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::process::Command;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::libtest::Report;
 use crate::process::{self, Failure, Log};
 use crate::summary::{Outcome, Row, Summary, Verdict};
 use crate::test_run::{TestRun, cargo_test};
 use crate::workspace::{Package, Workspace};
-use crate::{keycloak, layers, thin, tools};
+use crate::{fuzz, keycloak, layers, thin, tools};
 
 /// One named group of checks.
 #[derive(Debug)]
@@ -88,22 +88,64 @@ const CONFORMANCE_TEST: &str = "conformance";
 /// The package whose tests all need a real Keycloak and a browser.
 const BROWSER_PACKAGE: &str = "browser-tests";
 
-/// Runs the suites named, or all; prints the table; `true` when none failed.
-pub(crate) fn run(workspace: &Workspace, only: &[String]) -> Result<bool, Failure> {
+/// Which suites to run, and how.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Choice {
+    /// These, or all that are not long when none is named.
+    pub(crate) only: Vec<String>,
+    /// Also what is long.
+    pub(crate) long: bool,
+    /// How long to run each fuzz target.
+    pub(crate) fuzz_for: Duration,
+}
+
+impl Default for Choice {
+    fn default() -> Self {
+        Self { only: Vec::new(), long: false, fuzz_for: Duration::from_secs(60) }
+    }
+}
+
+impl Choice {
+    fn has(&self, suite: &str, long: bool) -> bool {
+        if self.only.is_empty() { self.long || !long } else { self.only.iter().any(|name| name == suite) }
+    }
+}
+
+/// Each suite's name and what it does.
+pub(crate) fn names() -> impl Iterator<Item = (&'static str, &'static str)> {
+    ALL.iter().map(|suite| (suite.name, suite.about)).chain([(fuzz::NAME, fuzz::ABOUT)])
+}
+
+/// Runs the suites chosen; prints the table; `true` when none failed.
+pub(crate) fn run(workspace: &Workspace, choice: &Choice) -> Result<bool, Failure> {
     let mut summary = Summary::default();
-    for suite in ALL.iter().filter(|suite| only.is_empty() || only.iter().any(|name| name == suite.name)) {
-        let mut log = Log::create(workspace.target.join("xtask").join(format!("{}.log", suite.name)))?;
-        log.line(&format!("\n=== {}: {}", suite.name, suite.about));
-        let started = Instant::now();
-        let outcome = (suite.run)(workspace, &mut log).unwrap_or_else(|e| Outcome::failed(e.to_string()));
-        if let Verdict::Failed(why) = &outcome.verdict {
-            log.line(&format!("{} FAILED: {why}\n(all of it: {})", suite.name, log.path().display()));
-        }
-        summary.0.push(Row { suite: suite.name, outcome, took: started.elapsed() });
+    for suite in ALL.iter().filter(|suite| choice.has(suite.name, false)) {
+        summary.0.push(record(workspace, suite.name, suite.about, |log| (suite.run)(workspace, log))?);
+    }
+    if choice.has(fuzz::NAME, true) {
+        let run = |log: &mut Log| fuzz::run(workspace, choice.fuzz_for, log);
+        summary.0.push(record(workspace, fuzz::NAME, fuzz::ABOUT, run)?);
     }
     let mut log = Log::create(workspace.target.join("xtask/summary.log"))?;
     log.line(summary.to_string().trim_end());
     Ok(summary.passed())
+}
+
+/// Runs one suite, with a log of its own.
+fn record(
+    workspace: &Workspace,
+    suite: &'static str,
+    about: &str,
+    run: impl FnOnce(&mut Log) -> Result<Outcome, Failure>,
+) -> Result<Row, Failure> {
+    let mut log = Log::create(workspace.target.join("xtask").join(format!("{suite}.log")))?;
+    log.line(&format!("\n=== {suite}: {about}"));
+    let started = Instant::now();
+    let outcome = run(&mut log).unwrap_or_else(|e| Outcome::failed(e.to_string()));
+    if let Verdict::Failed(why) = &outcome.verdict {
+        log.line(&format!("{suite} FAILED: {why}\n(all of it: {})", log.path().display()));
+    }
+    Ok(Row { suite, outcome, took: started.elapsed() })
 }
 
 fn tools(workspace: &Workspace, log: &mut Log) -> Result<Outcome, Failure> {
@@ -111,7 +153,7 @@ fn tools(workspace: &Workspace, log: &mut Log) -> Result<Outcome, Failure> {
         [&tools::C_COMPILER, &tools::BROWSER].into_iter().chain(tools::KEYCLOAK).collect();
     tools::ensure(&programs, log)?;
     tools::ensure_components(workspace, log)?;
-    tools::ensure_cargo_deny(workspace, log)?;
+    tools::ensure_cargo_tool(&tools::CARGO_DENY, workspace, log)?;
     Ok(Outcome::passed(format!("{} programs", programs.len() + 3)))
 }
 
@@ -235,7 +277,7 @@ fn advisories(workspace: &Workspace, log: &mut Log) -> Result<Outcome, Failure> 
 }
 
 fn deny(workspace: &Workspace, log: &mut Log) -> Result<Command, Failure> {
-    let mut command = Command::new(tools::ensure_cargo_deny(workspace, log)?.join("cargo-deny"));
+    let mut command = Command::new(tools::ensure_cargo_tool(&tools::CARGO_DENY, workspace, log)?);
     command.current_dir(&workspace.root).args(["--color", "never", "--all-features", "--locked"]);
     Ok(command)
 }
@@ -398,8 +440,17 @@ mod tests {
     }
 
     #[test]
+    fn what_is_long_runs_when_it_is_asked_for_by_name_or_as_such() {
+        let only = |name: &str| Choice { only: vec![name.to_owned()], ..Choice::default() };
+        assert!(only("fuzz").has("fuzz", true) && !only("lint").has("fuzz", true));
+        assert!(Choice { long: true, ..Choice::default() }.has("fuzz", true));
+        assert!(!Choice::default().has("fuzz", true) && Choice::default().has("lint", false));
+        assert!(!Choice { long: true, ..only("lint") }.has("fuzz", true));
+    }
+
+    #[test]
     fn no_two_suites_have_one_name() {
-        let names: std::collections::BTreeSet<_> = ALL.iter().map(|suite| suite.name).collect();
-        assert_eq!(names.len(), ALL.len());
+        let distinct: std::collections::BTreeSet<_> = names().map(|(name, _)| name).collect();
+        assert_eq!(distinct.len(), names().count());
     }
 }
