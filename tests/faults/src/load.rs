@@ -68,7 +68,7 @@ impl Case {
     }
 
     fn is_right(&self, answer: &Answer) -> bool {
-        self.right.iter().any(|right| (answer.status, answer.code.as_str()) == *right)
+        self.right.contains(&(answer.status, answer.code.as_str()))
     }
 
     /// Asks once, and fails the test if the answer is wrong.
