@@ -8,6 +8,7 @@ mod libtest;
 mod process;
 mod suites;
 mod summary;
+mod test_run;
 mod thin;
 mod tools;
 mod workspace;
@@ -46,7 +47,7 @@ fn obey(request: Request) -> Result<bool, Failure> {
         Request::Keycloak(action) => keycloak::obey(&Workspace::load()?, action),
         Request::ListSuites => {
             for suite in suites::ALL {
-                println!("{:<12} {}", suite.name, suite.about);
+                println!("{:<20} {}", suite.name, suite.about);
             }
             Ok(true)
         }

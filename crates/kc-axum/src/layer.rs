@@ -39,7 +39,8 @@ pub fn require(guard: &Guard, access: impl Into<Access>) -> GuardLayer {
 
 /// Made by [`require`]. Works around any `tower` service over HTTP: axum's, tonic's, or your own on hyper.
 ///
-/// A service that is not axum's finds the caller, a [`Principal`], in the request's extensions.
+/// A service that is not axum's finds the caller, a [`Principal`], in the request's extensions. A gRPC call is refused as gRPC
+/// refuses, by a status in the headers of a response without a body.
 #[derive(Clone, Debug)]
 pub struct GuardLayer {
     gate: Arc<Gate>,

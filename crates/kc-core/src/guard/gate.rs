@@ -48,7 +48,7 @@ impl Gate {
         let admitted = self.guard.admit(&request, &self.access).await;
         let outcome = match admitted.outcome {
             Ok(admission) => Ok(Caller::new(self.guard.clone(), admission)),
-            Err(refusal) => Err(Rejected::new(&self.guard, &refusal)),
+            Err(refusal) => Err(Rejected::to(&self.guard, &request, &refusal)),
         };
         (outcome, admitted.audit)
     }

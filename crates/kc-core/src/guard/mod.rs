@@ -154,6 +154,12 @@ impl Guard {
         refusal.to_response(&self.inner.realm)
     }
 
+    /// The response to a refusal of this request: that of [`response`](Self::response), or to a gRPC call one of gRPC.
+    #[must_use]
+    pub fn response_to(&self, request: &RequestView<'_>, refusal: &Refusal) -> Response<Bytes> {
+        refusal.to_response_to(request, &self.inner.realm)
+    }
+
     async fn identify(&self, request: &RequestView<'_>) -> Result<Admission, AuthError> {
         for authenticator in &self.inner.authenticators {
             // Without a future, which would have to be boxed.
