@@ -187,6 +187,15 @@ async fn a_realm_whose_issuer_is_gone_takes_nothing_from_the_other() {
     assert_eq!(setup.outcome("DELETE /orders/1", &carla).await, is(204, ""));
 }
 
+#[test]
+fn clients_are_told_of_both_realms_the_main_one_first() {
+    let of = |realm, client| two_realms::realm("https://kc.example.com", realm, client, "off").unwrap();
+    let kc = two_realms::keycloak(&of("customers", "shop"), of("staff", "desk")).unwrap();
+    let metadata = serde_json::to_value(kc.resource_metadata()).unwrap();
+    let servers = ["customers", "staff"].map(|realm| format!("https://kc.example.com/realms/{realm}"));
+    assert_eq!(metadata["authorization_servers"], Value::from(servers.to_vec()));
+}
+
 /// The program; killed when dropped.
 struct Program(Child);
 
