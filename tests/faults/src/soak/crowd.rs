@@ -162,7 +162,7 @@ impl Crowd {
         if matches!(kind, Kind::Signed | Kind::Introspected) && good_signature.contains(&&*answer.code) {
             history.seen(&facts.kid, answered);
         }
-        let state = if is_right { String::new() } else { format!("{history:?}") };
+        let state = if is_right { String::new() } else { history.about(&facts.kid) };
         drop(history);
         let mut seen = self.seen.lock().unwrap();
         seen.requests += 1;

@@ -129,6 +129,11 @@ impl History {
         }
     }
 
+    /// It was slower for a moment, not down.
+    pub(super) fn was_up(&mut self) {
+        self.down.pop();
+    }
+
     pub(super) fn is_down(&self) -> bool {
         self.down.last().is_some_and(|down| down.until == Millis::MAX)
     }
@@ -141,6 +146,11 @@ impl History {
         if let Some(last) = self.forgot.last_mut() {
             last.until = until;
         }
+    }
+
+    /// What there is to say about a wrong answer.
+    pub(super) fn about(&self, kid: &str) -> String {
+        format!("{:?}, down {:?}, forgot {:?}", self.keys.get(kid), self.down, self.forgot)
     }
 
     /// Every right answer to what was asked at `asked` and answered at `answered`.

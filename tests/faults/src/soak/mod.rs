@@ -25,6 +25,9 @@ const ASKERS: usize = 6;
 /// Small enough to be full soon: after that the memory must not grow.
 const TOKEN_CACHE_BYTES: &str = "2097152";
 
+/// A rotation that takes longer, in milliseconds, is an outage.
+const SLOW: i64 = 2000;
+
 const ROTATION: Duration = Duration::from_secs(30);
 const OUTAGE: Duration = Duration::from_secs(12);
 
@@ -109,8 +112,16 @@ impl Crowd {
             sleep_until(rotation).await;
             rotation += ROTATION;
             let from = now();
+            // The issuer gives no keys before it has made the new one, which takes seconds where the processor is busy with
+            // something else: then it may as well be down.
+            self.history().goes_down(from);
             let kid = self.issuer.rotate(Alg::Rs256).await.unwrap();
-            self.history().listed(&kid, Span { from, until: now() });
+            let until = now();
+            {
+                let mut history = self.history();
+                history.listed(&kid, Span { from, until });
+                if until - from < SLOW { history.was_up() } else { history.is_up(until) }
+            }
             listed.push(kid);
             // The one before still verifies; what is older does not any more.
             while listed.len() > 2 {
