@@ -81,7 +81,7 @@ impl Remote {
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 pub struct ResourceMetadata {
     resource: String,
-    authorization_servers: [String; 1],
+    authorization_servers: Vec<String>,
     bearer_methods_supported: [&'static str; 1],
 }
 
