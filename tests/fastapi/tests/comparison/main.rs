@@ -1,5 +1,6 @@
-//! `docs/comparison.md` says what was measured: the suite is run against `service.py` and against the example services,
-//! and the page's numbers, versions and cases are compared with what came out.
+//! `docs/comparison.md` says what was measured: the suite is run against `service.py`, and the page's numbers, versions and
+//! cases are compared with what came out. That the example services pass every case is shown by their own tests,
+//! `tests/conformance.rs` in each.
 
 // Clippy lets tests panic; it knows their helper functions by this.
 #![cfg(test)]
@@ -9,14 +10,12 @@ mod programs;
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::{LazyLock, Mutex, PoisonError};
+use std::sync::LazyLock;
 
-use kc_conformance::{CaseReport, Deviations, Options, Outcome, Report, Target, catalogue, run};
+use kc_conformance::{CaseReport, Deviations, Options, Outcome, Report, Target, run};
 
 use crate::page::Page;
 
-/// The page counts them in one column.
-const SERVICES: [&str; 4] = ["axum-service", "actix-service", "poem-service", "custom-framework"];
 /// The packages whose versions a reader needs to know.
 const PACKAGES: [&str; 8] =
     ["cryptography", "fastapi", "httpx", "pydantic", "pydantic-settings", "pyjwt", "starlette", "uvicorn"];
@@ -30,15 +29,8 @@ static FASTAPI: LazyLock<Report> = LazyLock::new(|| {
     let text = std::fs::read_to_string(folder.join("deviations.toml")).unwrap();
     let options = Options { deviations: Deviations::read(&text).unwrap(), ..Options::default() };
     let service = Target::new(python).arguments([folder.join("service.py")]).clean_folder(true);
-    run_alone("service.py", service, &options)
+    run(service, &options).unwrap_or_else(|error| panic!("service.py: {error}"))
 });
-
-/// Two runs at once would be in each other's way: some cases look at the clock.
-fn run_alone(name: &str, service: Target, options: &Options) -> Report {
-    static RUNNING: Mutex<()> = Mutex::new(());
-    let _alone = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
-    run(service, options).unwrap_or_else(|error| panic!("{name}: {error}"))
-}
 
 #[test]
 fn the_fastapi_service_fails_what_its_list_says_and_nothing_else() {
@@ -108,16 +100,6 @@ fn the_pages_versions_are_those_that_are_installed() {
             page.text().contains(&format!("{package} {version}")),
             "docs/comparison.md lacks {package} {version}"
         );
-    }
-}
-
-#[test]
-fn the_example_services_pass_every_case_as_the_page_says() {
-    let folder = programs::example_services(&SERVICES);
-    for name in SERVICES {
-        let service = Target::new(folder.join(name)).clean_folder(true);
-        let report = run_alone(name, service, &Options::default());
-        assert_eq!(report.counts().passed, catalogue().len(), "{name}: {}", what_is_new(&report));
     }
 }
 

@@ -1,4 +1,4 @@
-//! What must be there before the suite can run: a Python with the pinned packages, the example services.
+//! What must be there before the suite can run: a Python with the pinned packages.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -29,19 +29,6 @@ pub(crate) fn python(requirements: &Path) -> PathBuf {
     );
     std::fs::write(installed, wanted).unwrap();
     python
-}
-
-/// The folder of these programs, as cargo has just built them.
-pub(crate) fn example_services(names: &[&str]) -> PathBuf {
-    let mut build = Command::new(env!("CARGO"));
-    build.args(["build", "--workspace"]);
-    for name in names {
-        build.args(["--bin", name]);
-    }
-    must(&mut build, "the example services do not build");
-    // target/debug/deps/comparison-… is this test.
-    let test = std::env::current_exe().unwrap();
-    test.parent().and_then(Path::parent).unwrap().to_owned()
 }
 
 fn must(command: &mut Command, otherwise: &str) {
