@@ -18,14 +18,13 @@ use crate::view::view;
 /// # }
 /// ```
 pub async fn cors(State(policy): State<CorsPolicy>, request: Request, next: Next) -> Response {
-    let (parts, body) = request.into_parts();
-    if let Some(preflight) = policy.preflight(&view(&parts)) {
+    if let Some(preflight) = policy.preflight(&view(&request)) {
         return preflight.map(Body::from).into_response();
     }
     // What the response depends on is decided now: the inner service takes the request away.
     let mut marks = HeaderMap::new();
-    policy.decorate(&view(&parts), &mut marks);
-    let mut response = next.run(Request::from_parts(parts, body)).await;
+    policy.decorate(&view(&request), &mut marks);
+    let mut response = next.run(request).await;
     for (name, value) in &marks {
         response.headers_mut().append(name, value.clone());
     }

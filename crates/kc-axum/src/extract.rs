@@ -10,11 +10,11 @@ use kc_core::Caller;
 use kc_core::rules::Requirement;
 
 use crate::response::Rejection;
-use crate::view::view;
+use crate::view::view_of_parts;
 
 fn caller(parts: &Parts) -> Result<&Caller, Rejection> {
     const REMEDY: &str = "add it by kc_axum::Routes, or give it the layer kc_axum::require";
-    parts.extensions.get().ok_or_else(|| Caller::unguarded(view(parts).route, REMEDY).into())
+    parts.extensions.get().ok_or_else(|| Caller::unguarded(view_of_parts(parts).route, REMEDY).into())
 }
 
 /// The caller: `async fn me(user: Principal)`.
@@ -81,7 +81,7 @@ impl<R: Requirement, S: Sync> FromRequestParts<S> for Allowed<R> {
     type Rejection = Rejection;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Rejection> {
-        let principal = caller(parts)?.allowed(&view(parts), &R::RULE).await?;
+        let principal = caller(parts)?.allowed(&view_of_parts(parts), &R::RULE).await?;
         Ok(Self { principal: Principal(principal.clone()), rule: PhantomData })
     }
 }

@@ -5,7 +5,7 @@ use axum::response::{IntoResponse, Response};
 use http::request::Parts;
 use kc_core::{AuthError, Guard, Rejected};
 
-use crate::view::view;
+use crate::view::view_of_parts;
 
 /// A refusal on its way out: from the guard, an extractor, or a handler of yours.
 ///
@@ -27,7 +27,7 @@ impl Rejection {
 
     /// The same in answer to this request.
     pub(crate) fn to(guard: &Guard, request: &Parts, error: AuthError) -> Self {
-        Self(Rejected::to(guard, &view(request), &guard.refuse(error)))
+        Self(Rejected::to(guard, &view_of_parts(request), &guard.refuse(error)))
     }
 
     /// The refusal's stable code.

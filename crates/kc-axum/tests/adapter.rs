@@ -16,7 +16,7 @@ use kc_core::rules::{Requirement, Rule, all_roles, any_role, authenticated};
 use kc_core::secret::Secret;
 use kc_core::settings::Settings;
 use kc_core::wire::cors::CorsPolicy;
-use kc_core::{Access, Keycloak};
+use kc_core::{Access, Caller, Keycloak};
 use kc_dev::DevIssuer;
 use tower::{Layer, Service, ServiceExt};
 
@@ -210,7 +210,8 @@ async fn the_layer_guards_any_tower_service() {
     // What is below is neither axum's nor a router: plain hyper and tonic services look like this.
     let inner = tower::service_fn(|request: Request<Body>| async move {
         let caller =
-            request.extensions().get::<Principal>().and_then(|caller| caller.username()).unwrap_or_default();
+            request.extensions().get::<Caller>().and_then(Caller::known).and_then(|caller| caller.username());
+        let caller = caller.unwrap_or_default();
         let method = format!("{} by {caller}", request.method());
         Ok::<_, Infallible>(Response::new(Full::new(Bytes::from(method))))
     });

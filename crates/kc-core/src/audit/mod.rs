@@ -76,8 +76,15 @@ impl AuditEvent {
     /// hides what is in the first.
     #[must_use]
     pub fn to_json_line(&self) -> String {
-        // A struct of strings and numbers always serialises.
-        let json = serde_json::to_string(self).unwrap_or_default();
+        // Room for a usual one.
+        let mut json = Vec::with_capacity(512);
+        // A struct of strings and numbers always serialises, and JSON is UTF-8.
+        let json = serde_json::to_writer(&mut json, self).ok().and_then(|()| String::from_utf8(json).ok());
+        let json = json.unwrap_or_default();
+        // Looking for them letter by letter costs three times as much as everything else here.
+        if json.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+            return json;
+        }
         if json.chars().any(is_treacherous) { escape(&json) } else { json }
     }
 }
@@ -164,12 +171,13 @@ impl AuditSink for NoAudit {
 /// Dropped without [`finish`](Self::finish), because the caller went away for example, it is recorded without one.
 #[must_use = "finish it with the response's status"]
 pub struct AuditTicket {
-    event: Option<(AuditEvent, Arc<dyn AuditSink>)>,
+    // Boxed: every request has a ticket, and most services log few.
+    event: Option<Box<(AuditEvent, Arc<dyn AuditSink>)>>,
 }
 
 impl AuditTicket {
     pub(crate) fn new(event: AuditEvent, sink: Arc<dyn AuditSink>) -> Self {
-        Self { event: Some((event, sink)) }
+        Self { event: Some(Box::new((event, sink))) }
     }
 
     /// For a request that nothing is decided about.
@@ -179,7 +187,7 @@ impl AuditTicket {
 
     /// Sets the route's pattern, for an adapter that learns it only after the inner router was called.
     pub fn matched(&mut self, route: &str) {
-        if let Some((event, _)) = &mut self.event
+        if let Some((event, _)) = self.event.as_deref_mut()
             && event.route.as_deref() != Some(route)
         {
             event.route = Some(route.to_owned());
@@ -189,7 +197,7 @@ impl AuditTicket {
     /// Records the decision with the response's status. `refused`: the code, if the request was refused after all,
     /// by an extractor of its handler.
     pub fn finish(mut self, status: u16, refused: Option<&'static str>) {
-        if let Some((event, _)) = &mut self.event {
+        if let Some((event, _)) = self.event.as_deref_mut() {
             event.status = Some(status);
             if let Some(code) = refused {
                 event.decision = Decision::Deny;
@@ -201,7 +209,7 @@ impl AuditTicket {
 
 impl Drop for AuditTicket {
     fn drop(&mut self) {
-        if let Some((event, sink)) = self.event.take() {
+        if let Some((event, sink)) = self.event.take().map(|event| *event) {
             sink.record(event);
         }
     }
@@ -215,6 +223,9 @@ impl fmt::Debug for AuditTicket {
 
 /// At most `limit` characters: what a stranger sends must not fill the disk by one request.
 pub(crate) fn shortened(text: &str, limit: usize) -> Cow<'_, str> {
+    if text.len() <= limit {
+        return Cow::Borrowed(text);
+    }
     match text.char_indices().nth(limit) {
         None => Cow::Borrowed(text),
         Some((end, _)) => Cow::Owned(format!("{}…", text.get(..end).unwrap_or_default())),

@@ -98,18 +98,53 @@ impl Guard {
     /// # Cancellation
     /// Dropping the future is safe; then no event is recorded.
     pub async fn admit(&self, request: &RequestView<'_>, access: &Access) -> Admitted {
+        match self.admit_now(request, access) {
+            Some(admitted) => admitted,
+            // Boxed: it is the rare case, and its size would be that of every request's future.
+            None => Box::pin(self.admit_later(request, access)).await,
+        }
+    }
+
+    /// The same where nobody has to be waited for: the route is open, or its caller is known from before and the rule
+    /// needs nothing but them. `None` says nothing: ask [`admit`](Self::admit).
+    pub fn admit_now(&self, request: &RequestView<'_>, access: &Access) -> Option<Admitted> {
         let (outcome, refused) = match access {
             Access::Public => {
-                return Admitted { outcome: Ok(Admission::Unasked), audit: AuditTicket::none() };
+                return Some(Admitted { outcome: Ok(Admission::Unasked), audit: AuditTicket::none() });
             }
             _ if self.inner.exempt.contains(request.path) => (Ok(Admission::Unasked), None),
+            Access::Optional => (Ok(Admission::Known(self.recall(request)?)), None),
+            Access::Require(rule) => {
+                let principal = self.recall(request)?;
+                match rule.decide(&self.question(request, &principal)) {
+                    Verdict::Granted => (Ok(Admission::Known(principal)), None),
+                    Verdict::Denied(denial) => (Err(denial.into()), Some(principal)),
+                    Verdict::AskIfActive => return None,
+                }
+            }
+        };
+        Some(self.admitted(request, outcome, refused.as_ref()))
+    }
+
+    async fn admit_later(&self, request: &RequestView<'_>, access: &Access) -> Admitted {
+        let (outcome, refused) = match access {
+            Access::Public => (Ok(Admission::Unasked), None),
             Access::Optional => (self.identify(request).await, None),
             Access::Require(rule) => self.require(request, rule).await,
         };
+        self.admitted(request, outcome, refused.as_ref())
+    }
+
+    fn admitted(
+        &self,
+        request: &RequestView<'_>,
+        outcome: Result<Admission, AuthError>,
+        refused: Option<&Principal>,
+    ) -> Admitted {
         let outcome = outcome.map_err(|error| self.refuse(error));
         let audit = if self.inner.audit.is_on() {
             let known = outcome.as_ref().ok().and_then(Admission::principal);
-            let event = self.event(request, outcome.as_ref().err(), refused.as_ref().or(known));
+            let event = self.event(request, outcome.as_ref().err(), refused.or(known));
             AuditTicket::new(event, Arc::clone(&self.inner.audit))
         } else {
             AuditTicket::none()
@@ -160,6 +195,21 @@ impl Guard {
         refusal.to_response_to(request, &self.inner.realm)
     }
 
+    /// Of the first authenticator only: what the others know does not count before that one has said "not mine".
+    fn recall(&self, request: &RequestView<'_>) -> Option<Principal> {
+        self.inner.authenticators.first()?.recall(request)
+    }
+
+    fn question<'a>(&'a self, request: &RequestView<'a>, principal: &'a Principal) -> Question<'a> {
+        Question {
+            principal,
+            method: request.method,
+            clock: &*self.inner.clock,
+            acr_levels: &self.inner.acr_levels,
+            active: None,
+        }
+    }
+
     async fn identify(&self, request: &RequestView<'_>) -> Result<Admission, AuthError> {
         for authenticator in &self.inner.authenticators {
             // Without a future, which would have to be boxed.
@@ -196,13 +246,7 @@ impl Guard {
         principal: &Principal,
         rule: &Rule,
     ) -> Result<(), AuthError> {
-        let mut question = Question {
-            principal,
-            method: request.method,
-            now: self.inner.clock.now(),
-            acr_levels: &self.inner.acr_levels,
-            active: None,
-        };
+        let mut question = self.question(request, principal);
         match rule.decide(&question) {
             Verdict::Granted => return Ok(()),
             Verdict::Denied(denial) => return Err(denial.into()),

@@ -18,10 +18,13 @@ use crate::token::Claims;
 /// When there is no room left the oldest gives way, and with it every token of that issuer which is as old as it: those
 /// have to be fetched anew, and what was revoked stays so.
 pub struct MemoryRevocations {
-    issuers: ArcSwap<HashMap<Box<str>, Arc<OfIssuer>>>,
+    issuers: ArcSwap<Issuers>,
     limit: usize,
     clock: Arc<dyn Clock>,
 }
+
+/// Looked at for each request. Whose names are in it was decided by the deployment, not by who sends requests.
+type Issuers = HashMap<Box<str>, Arc<OfIssuer>, foldhash::fast::RandomState>;
 
 /// What an issuer's tokens are held against.
 #[derive(Default)]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Denial, Kind, Rule};
-use crate::clock::UnixTime;
+use crate::clock::Clock;
 use crate::principal::Principal;
 
 /// What `acr` values are worth.
@@ -39,7 +39,8 @@ impl AcrLevels {
 pub(crate) struct Question<'a> {
     pub(crate) principal: &'a Principal,
     pub(crate) method: &'a str,
-    pub(crate) now: UnixTime,
+    /// Read by the few rules that ask for it.
+    pub(crate) clock: &'a dyn Clock,
     pub(crate) acr_levels: &'a AcrLevels,
     /// What introspection said, once it was asked.
     pub(crate) active: Option<bool>,
@@ -175,8 +176,8 @@ fn step_up(level: &str, max_age: Option<Duration>, question: &Question<'_>) -> V
     // No level is asked of a rule that is about age alone.
     let strong =
         level.is_empty() || claims.acr.as_deref().is_some_and(|got| question.acr_levels.reaches(got, level));
-    let fresh =
-        max_age.is_none_or(|age| claims.authenticated_at.is_some_and(|at| question.now <= at.plus(age)));
+    let fresh = max_age
+        .is_none_or(|age| claims.authenticated_at.is_some_and(|at| question.clock.now() <= at.plus(age)));
     if strong && fresh {
         return Verdict::Granted;
     }

@@ -72,13 +72,21 @@ impl Names {
     /// Whether `name` is among them; case matters.
     #[must_use]
     pub fn contains(&self, name: &str) -> bool {
-        self.iter().any(|have| have == name)
+        let Some(list) = &self.list else { return false };
+        let mut start = 0;
+        // The length first: most are told apart by it, without looking at the text.
+        list.ends.iter().any(|end| {
+            let have = start..*end as usize;
+            start = have.end;
+            have.len() == name.len() && list.text.as_bytes().get(have) == Some(name.as_bytes())
+        })
     }
 
     /// In alphabetical order (by code point), each once.
     #[must_use]
     pub fn sorted(&self) -> Vec<&str> {
-        let mut names: Vec<&str> = self.iter().collect();
+        let mut names = Vec::with_capacity(self.len());
+        names.extend(self.iter());
         names.sort_unstable();
         names.dedup();
         names

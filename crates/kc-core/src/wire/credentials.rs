@@ -4,8 +4,6 @@ use std::fmt;
 
 use super::request::Headers;
 
-const AUTHORIZATION: &str = "authorization";
-
 /// A bearer token as it was sent, borrowed from the request. Not printable.
 #[derive(Clone, Copy)]
 pub struct BearerCredentials<'a> {
@@ -46,8 +44,8 @@ impl<'a> BearerCredentials<'a> {
     /// # Errors
     /// [`CredentialsError`] when the header is there and bad: never a reason to look further.
     pub fn read(headers: &'a dyn Headers) -> Result<Option<Self>, CredentialsError> {
-        let Some(value) = headers.value(AUTHORIZATION, 0) else { return Ok(None) };
-        if headers.value(AUTHORIZATION, 1).is_some() {
+        let Some((value, repeated)) = headers.authorization() else { return Ok(None) };
+        if repeated {
             return Err(CredentialsError::Repeated);
         }
         let value = value.trim_ascii();
@@ -69,9 +67,9 @@ impl<'a> BearerCredentials<'a> {
     /// looked at these. `None` for whatever [`read`](Self::read) gives no token for, and for some that it does.
     pub(crate) fn peek(headers: &'a dyn Headers) -> Option<&'a [u8]> {
         const PREFIX: usize = "Bearer ".len();
-        let value = headers.value(AUTHORIZATION, 0)?;
+        let (value, repeated) = headers.authorization()?;
         let (scheme, token) = value.split_at_checked(PREFIX)?;
-        if !scheme.eq_ignore_ascii_case(b"Bearer ") || headers.value(AUTHORIZATION, 1).is_some() {
+        if repeated || !scheme.eq_ignore_ascii_case(b"Bearer ") {
             return None;
         }
         Some(token)

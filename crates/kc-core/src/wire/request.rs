@@ -3,6 +3,8 @@
 use std::fmt;
 use std::net::IpAddr;
 
+use http::header::AUTHORIZATION;
+
 /// Header lines by name, in the order they came.
 ///
 /// # Contract
@@ -11,11 +13,24 @@ use std::net::IpAddr;
 pub trait Headers: Sync {
     /// The value of the `nth` line of `name`, counted from 0.
     fn value(&self, name: &str, nth: usize) -> Option<&[u8]>;
+
+    /// The value of the first line of `Authorization`, and whether there are more: asked for at each request. Default: by
+    /// two calls of [`value`](Self::value).
+    fn authorization(&self) -> Option<(&[u8], bool)> {
+        let first = self.value(AUTHORIZATION.as_str(), 0)?;
+        Some((first, self.value(AUTHORIZATION.as_str(), 1).is_some()))
+    }
 }
 
 impl Headers for http::HeaderMap {
     fn value(&self, name: &str, nth: usize) -> Option<&[u8]> {
         self.get_all(name).iter().nth(nth).map(http::HeaderValue::as_bytes)
+    }
+
+    fn authorization(&self) -> Option<(&[u8], bool)> {
+        let mut lines = self.get_all(AUTHORIZATION).iter();
+        let first = lines.next()?;
+        Some((first.as_bytes(), lines.next().is_some()))
     }
 }
 

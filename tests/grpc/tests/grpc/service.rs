@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use http::{Request, Response};
-use kc_axum::Principal;
+use kc_core::Caller;
 use tonic::body::Body;
 use tonic::codegen::{Body as HttpBody, BoxFuture, StdError};
 use tonic::server::{Grpc, NamedService, ServerStreamingService, UnaryService};
@@ -38,8 +38,8 @@ impl NamedService for Items {
 
 /// The layer leaves the caller with the request.
 fn caller(request: &tonic::Request<Empty>) -> Result<String, Status> {
-    let principal = request.extensions().get::<Principal>();
-    let name = principal.and_then(|principal| principal.username());
+    let caller = request.extensions().get::<Caller>();
+    let name = caller.and_then(Caller::known).and_then(|principal| principal.username());
     name.map(str::to_owned).ok_or_else(|| Status::internal("nobody is known: the service is not guarded"))
 }
 

@@ -1,6 +1,7 @@
 use bytes::Bytes;
 
 use super::*;
+use crate::clock::{FakeClock, UnixTime};
 use crate::json;
 use crate::roles::{KeycloakRoles, RoleExtractor};
 use crate::rules::{
@@ -35,7 +36,7 @@ fn decide_as(payload: &str, rule: &Rule, asked: &Asked) -> Verdict {
     rule.decide(&Question {
         principal: &principal,
         method: asked.method,
-        now: UnixTime::from_secs(asked.now),
+        clock: &FakeClock::at(UnixTime::from_secs(asked.now)),
         acr_levels: &acr_levels,
         active: asked.active,
     })

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use proptest::prelude::*;
 
 use super::*;
-use crate::clock::UnixTime;
+use crate::clock::{FakeClock, UnixTime};
 use crate::json;
 use crate::principal::Principal;
 use crate::roles::{KeycloakRoles, RoleExtractor};
@@ -33,8 +33,8 @@ fn principal(payload: &str) -> Principal {
 /// What happens to a caller whose token is active: whether Keycloak is asked, and the answer.
 fn decide(rule: &Rule, payload: &str, method: &str) -> (bool, Verdict) {
     let (principal, acr_levels) = (principal(payload), AcrLevels::default());
-    let now = UnixTime::from_secs(1000);
-    let question = Question { principal: &principal, method, now, acr_levels: &acr_levels, active: None };
+    let clock = &FakeClock::at(UnixTime::from_secs(1000));
+    let question = Question { principal: &principal, method, clock, acr_levels: &acr_levels, active: None };
     match rule.decide(&question) {
         Verdict::AskIfActive => (true, rule.decide(&Question { active: Some(true), ..question })),
         verdict => (false, verdict),

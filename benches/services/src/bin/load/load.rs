@@ -1,0 +1,132 @@
+//! CPU time of a request under as much load as one connection loop takes.
+
+use std::path::Path;
+use std::process::Command;
+
+use bench_services::Failed;
+use serde::Deserialize;
+
+use crate::server::Server;
+use crate::{Setting, Subject};
+
+/// What `wrk` says of a run.
+#[derive(Debug, Deserialize)]
+struct Run {
+    requests: u32,
+    micros: u64,
+    bad: u32,
+    /// In microseconds, these two.
+    p50: u32,
+    p99: u32,
+}
+
+/// Something to put load on.
+#[derive(Debug)]
+struct Case<'a> {
+    what: &'static str,
+    server: &'a Server,
+    tokens: &'a Path,
+    /// The case without protection that it is compared to.
+    plain: usize,
+}
+
+/// The best of its rounds.
+#[derive(Clone, Copy, Debug)]
+struct Best {
+    /// CPU time of a request, in microseconds.
+    cpu: f64,
+    per_second: f64,
+    p50: u32,
+    p99: u32,
+}
+
+/// Takes the cases in turns, so that what else the machine does meets them all alike.
+#[expect(clippy::print_stdout, reason = "a table is what it is for")]
+pub(crate) fn measure(
+    setting: &Setting,
+    subjects: &[Subject],
+    rounds: u32,
+    seconds: u32,
+) -> Result<(), Failed> {
+    println!(
+        "{:<34} {:>12} {:>7} {:>10} {:>9} {:>9}",
+        "", "CPU/request", "ratio", "requests/s", "p50", "p99"
+    );
+    for subject in subjects {
+        let log = setting.audit_log(subject);
+        let quiet = Server::start(subject.command(), "me", &setting.guarded("off"))?;
+        let logging = Server::start(subject.command(), "me", &setting.guarded(&log))?;
+        let body = quiet.ask(setting.tokens())?;
+        if logging.ask(setting.tokens())? != body {
+            return Err("two services answer differently".into());
+        }
+        let plain = Server::start(subject.command(), "plain", &[("BENCH_ME", &body)])?;
+        if plain.ask(setting.tokens().take(1))? != body {
+            return Err("the service without protection answers something else".into());
+        }
+        let case = |what, server, tokens, plain| Case { what, server, tokens, plain };
+        let (one, all) = (setting.one.as_path(), setting.all.as_path());
+        let cases = [
+            case("not protected, one token", &plain, one, 0),
+            case("protected, one token", &quiet, one, 0),
+            case("protected and logged, one token", &logging, one, 0),
+            case("not protected, 2,000 tokens", &plain, all, 3),
+            case("protected, 2,000 tokens", &quiet, all, 3),
+            case("protected and logged, 2,000 tokens", &logging, all, 3),
+        ];
+        let mut best = cases.each_ref().map(|_| Best { cpu: f64::MAX, per_second: 0.0, p50: 0, p99: 0 });
+        for _ in 0..rounds {
+            for (case, best) in cases.iter().zip(&mut best) {
+                let run = case.run(seconds)?;
+                if run.cpu < best.cpu {
+                    *best = run;
+                }
+            }
+        }
+        println!("{}", subject.name);
+        for (case, of) in cases.iter().zip(&best) {
+            let plain = best.get(case.plain).map_or(of.cpu, |plain| plain.cpu);
+            println!(
+                "  {:<32} {:>9.2} µs {:>7.3} {:>10.0} {:>6} µs {:>6} µs",
+                case.what,
+                of.cpu,
+                plain / of.cpu,
+                of.per_second,
+                of.p50,
+                of.p99
+            );
+        }
+    }
+    Ok(())
+}
+
+impl Case<'_> {
+    fn run(&self, seconds: u32) -> Result<Best, Failed> {
+        const SCRIPT: &str = include_str!("rotate.lua");
+        let script = self.tokens.with_file_name("rotate.lua");
+        std::fs::write(&script, SCRIPT)?;
+        let mut wrk = Command::new("wrk");
+        wrk.args(["--threads", "1", "--connections", "8", "--duration", &format!("{seconds}s")]);
+        wrk.arg("--script").arg(script).arg(format!("http://{}/me", self.server.address()));
+        wrk.env("TOKENS", self.tokens);
+        let before = self.server.cpu()?;
+        let output =
+            wrk.output().map_err(|error| format!("wrk: {error}; install it: apt-get install wrk"))?;
+        let cpu = self.server.cpu()?.saturating_sub(before);
+        let text = String::from_utf8(output.stdout)?;
+        let line =
+            text.lines().find(|line| line.starts_with('{')).ok_or("wrk has not said what came of it")?;
+        let run: Run = serde_json::from_str(line)?;
+        if run.bad > 0 || run.requests == 0 {
+            return Err(format!("{} of {} requests went wrong", run.bad, run.requests).into());
+        }
+        #[expect(clippy::cast_precision_loss, reason = "a minute of microseconds is exact in it")]
+        let elapsed = run.micros as f64 / 1e6;
+        Ok(Best {
+            cpu: cpu.as_secs_f64() * 1e6 / f64::from(run.requests),
+            per_second: f64::from(run.requests) / elapsed,
+            p50: run.p50,
+            p99: run.p99,
+        })
+    }
+}

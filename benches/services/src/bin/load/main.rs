@@ -1,0 +1,115 @@
+//! Puts load on services and prints what a request costs them, protected against not protected.
+//!
+//! `bench-load [--rounds N] [--seconds N] [--instructions] NAME=PROGRAM…`: each program is called with `me` and with
+//! `plain`, as the crate's own are; without any, those are measured. `wrk` makes the load, or with `--instructions` a
+//! counted number of requests under callgrind does.
+
+mod instructions;
+mod load;
+mod server;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+use bench_services::Failed;
+use kc_dev::DevIssuer;
+
+/// A service to measure.
+#[derive(Debug)]
+struct Subject {
+    name: String,
+    program: PathBuf,
+}
+
+impl Subject {
+    fn command(&self) -> Command {
+        Command::new(&self.program)
+    }
+}
+
+/// What all of them are measured with.
+#[derive(Debug)]
+struct Setting {
+    /// The realm, as the environment says it.
+    keycloak: Vec<(String, String)>,
+    folder: tempfile::TempDir,
+    tokens: Vec<String>,
+    /// The files that hold one token, and all of them.
+    one: PathBuf,
+    all: PathBuf,
+}
+
+const TOKENS: usize = 2_000;
+
+impl Setting {
+    async fn new(issuer: &DevIssuer) -> Result<Self, Failed> {
+        let mut tokens = Vec::with_capacity(TOKENS);
+        for _ in 0..TOKENS {
+            // Each has a `jti` and a `sid` of its own.
+            tokens.push(issuer.mint().user("alice").expires_in(86_400).sign().await?);
+        }
+        let folder = tempfile::tempdir()?;
+        let (one, all) = (folder.path().join("one"), folder.path().join("all"));
+        std::fs::write(&one, tokens.first().map_or("", String::as_str))?;
+        std::fs::write(&all, tokens.join("\n"))?;
+        let keycloak = [
+            ("KEYCLOAK_URL", issuer.base_url()),
+            ("KEYCLOAK_REALM", issuer.realm()),
+            ("KEYCLOAK_CLIENT_ID", "api"),
+        ];
+        let keycloak = keycloak.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+        Ok(Self { keycloak, folder, tokens, one, all })
+    }
+
+    fn tokens(&self) -> impl Iterator<Item = &str> + Clone {
+        self.tokens.iter().map(String::as_str)
+    }
+
+    /// The realm, and where the audit goes: a path or `off`.
+    fn guarded<'a>(&'a self, audit: &'a str) -> Vec<(&'a str, &'a str)> {
+        let keycloak = self.keycloak.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        keycloak.chain([("AUDIT_LOG", audit)]).collect()
+    }
+
+    fn audit_log(&self, subject: &Subject) -> String {
+        self.folder.path().join(format!("{}.jsonl", subject.name)).display().to_string()
+    }
+}
+
+#[tokio::main]
+async fn main() -> Result<ExitCode, Failed> {
+    let mut arguments = std::env::args().skip(1);
+    let (mut rounds, mut seconds, mut counting) = (8, 3, false);
+    let mut subjects = Vec::new();
+    while let Some(argument) = arguments.next() {
+        let mut number =
+            || arguments.next().ok_or("a number is missing")?.parse::<u32>().map_err(Failed::from);
+        match argument.as_str() {
+            "--rounds" => rounds = number()?,
+            "--seconds" => seconds = number()?,
+            "--instructions" => counting = true,
+            subject => {
+                let (name, program) = subject.split_once('=').ok_or("an argument is NAME=PROGRAM")?;
+                subjects.push(Subject { name: name.to_owned(), program: PathBuf::from(program) });
+            }
+        }
+    }
+    if subjects.is_empty() {
+        let here = std::env::current_exe()?;
+        let beside = |name: &str| here.parent().unwrap_or(Path::new("")).join(format!("bench-{name}"));
+        let own = ["axum", "actix", "poem"];
+        subjects = own.map(|name| Subject { name: name.to_owned(), program: beside(name) }).into();
+    }
+    let issuer = DevIssuer::start().await?;
+    let setting = Setting::new(&issuer).await?;
+    // The issuer goes on answering meanwhile.
+    tokio::task::block_in_place(|| {
+        if counting {
+            instructions::measure(&setting, &subjects)
+        } else {
+            load::measure(&setting, &subjects, rounds, seconds)
+        }
+    })?;
+    issuer.stop().await;
+    Ok(ExitCode::SUCCESS)
+}

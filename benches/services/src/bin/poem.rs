@@ -1,0 +1,37 @@
+//! The small service on poem.
+
+use std::sync::Arc;
+
+use bench_services::{Failed, PlainMe, Service, start};
+use kc_poem::{Principal, Routes, get, router};
+use poem::listener::TcpAcceptor;
+use poem::web::{Data, Json};
+use poem::{EndpointExt, IntoResponse, Response, Route, Server, handler};
+use reference_service::{access, answers};
+
+#[handler]
+fn me(caller: Principal) -> Response {
+    Json(answers::me(&caller)).into_response()
+}
+
+#[handler]
+fn plain(answer: Data<&Arc<PlainMe>>) -> Response {
+    Json(&***answer).into_response()
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Failed> {
+    let (service, listener) = start().await?;
+    let server = Server::new_with_acceptor(TcpAcceptor::from_std(listener)?);
+    match service {
+        Service::Guarded(keycloak) => {
+            let routes = Routes::new(keycloak.guard()).route("/me", access::ME, [get(me)]);
+            server.run(router(routes)?).await?;
+        }
+        Service::Plain(answer) => {
+            let app = Route::new().at("/me", poem::get(plain)).data(Arc::new(answer));
+            server.run(app).await?;
+        }
+    }
+    Ok(())
+}
