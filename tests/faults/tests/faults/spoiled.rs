@@ -55,6 +55,13 @@ async fn spoils(endpoint: Endpoint, fault: Fault, may: May) -> (Stack, Tally) {
     stack.proxy.spoil(endpoint, fault);
     let load = load(&stack, if fault.is_harmless() { May::default() } else { may });
     sleep(UNDER_FAULT).await;
+    // On a busy machine the load takes its time to come by.
+    for _ in 0..600 {
+        if stack.proxy.seen(endpoint) > 0 {
+            break;
+        }
+        sleep(Duration::from_millis(50)).await;
+    }
     let tally = load.stop().await;
     assert!(stack.proxy.seen(endpoint) > 0, "{fault:?}: nobody asked for {endpoint:?}");
     assert!(stack.proxy.most_taken() < TAKEN, "{fault:?}: {} bytes were taken", stack.proxy.most_taken());
