@@ -109,7 +109,6 @@ impl NewUser {
 
 /// A local user.
 #[derive(Clone, Debug, Eq, PartialEq)]
-#[non_exhaustive]
 pub struct User {
     /// The directory's id of them.
     pub id: UserId,
