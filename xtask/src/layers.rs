@@ -27,6 +27,7 @@ const LAYERS: &[Layer] = &[
     // An issuer that shares the parser of what it tests proves nothing.
     Layer { name: "kc-dev", ours: &[], never: &["kc-core", "kc-axum"], frameworks: &["axum", "tower"] },
     Layer { name: "kc-poem", ours: &["kc-core"], never: &[], frameworks: &["poem"] },
+    Layer { name: "kc-store", ours: &["kc-core"], never: &[], frameworks: &[] },
 ];
 
 /// Exceptions to `never`: a crate of ours, another one, and the feature of the first that alone brings the other. Without the

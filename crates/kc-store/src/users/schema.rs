@@ -76,16 +76,15 @@ pub(super) async fn migrate(connection: &mut Connection) -> Result<(), OpenError
     let migrated = async {
         let mut transaction = connection.begin().await?;
         let found = version(&mut transaction).await?;
-        if found == known {
+        if found >= known {
             return Ok(found);
         }
         // SQLite has one writer, and this transaction is one.
         transaction.link().script("", "SELECT pg_advisory_xact_lock(7811071)").await?;
-        let found = version(&mut transaction).await?;
-        if found == 0 {
-            const TABLE: &str = "CREATE TABLE IF NOT EXISTS kc_schema (version BIGINT NOT NULL)";
-            transaction.link().script(TABLE, TABLE).await?;
-        }
+        // PostgreSQL remembers within a transaction what was not there when it looked; not so when it creates.
+        const TABLE: &str = "CREATE TABLE IF NOT EXISTS kc_schema (version BIGINT NOT NULL)";
+        transaction.link().script(TABLE, TABLE).await?;
+        let found = latest(&mut transaction).await?;
         for (number, migration) in (1..).zip(MIGRATIONS).skip_while(|(number, _)| *number <= found) {
             transaction.link().script(migration.sqlite, migration.postgres).await?;
             const DONE: &str = "INSERT INTO kc_schema (version) VALUES ($1) RETURNING version";
@@ -120,6 +119,10 @@ async fn version(transaction: &mut Transaction<'_>) -> Result<i64, sqlx::Error> 
     if transaction.link().number(exists, &[]).await?.is_none() {
         return Ok(0);
     }
+    latest(transaction).await
+}
+
+async fn latest(transaction: &mut Transaction<'_>) -> Result<i64, sqlx::Error> {
     let latest = "SELECT version FROM kc_schema ORDER BY version DESC LIMIT 1";
     Ok(transaction.link().number(latest, &[]).await?.unwrap_or(0))
 }

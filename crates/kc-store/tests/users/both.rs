@@ -79,7 +79,7 @@ pub(crate) async fn an_imported_user_goes_to_one_of_those_who_come_at_once(url: 
     let users = Arc::new(open(url).await.unwrap());
     let imported = users.create(NewUser { identity: None, ..new("alice") }).await.unwrap();
     let key = EmailKey::of("ALICE@example.test").unwrap();
-    assert_eq!(users.find_by_email(&key).await.unwrap(), [imported.clone()]);
+    assert_eq!(users.find_by_email(&key).await.unwrap(), std::slice::from_ref(&imported));
     let tasks: Vec<_> = (0..32)
         .map(|number| {
             let (users, imported) = (Arc::clone(&users), imported.clone());

@@ -117,11 +117,13 @@ fn programs() -> PathBuf {
     let version = |folder: &PathBuf| {
         folder.parent().and_then(Path::file_name).and_then(|name| name.to_str()?.parse::<u32>().ok())
     };
-    folders.sort_by_key(version);
+    folders.sort_by_key(|folder| std::cmp::Reverse(version(folder)));
     let path = std::env::var_os("PATH").unwrap_or_default();
     folders.extend(std::env::split_paths(&path));
-    let found = folders.into_iter().rev().find(|folder| folder.join("initdb").is_file());
-    found.expect(
+    let complete = |folder: &PathBuf| {
+        ["initdb", "pg_isready", "postgres"].iter().all(|program| folder.join(program).is_file())
+    };
+    folders.into_iter().find(complete).expect(
         "PostgreSQL is missing: install it, on Debian or Ubuntu `apt-get install postgresql`; `cargo xtask test` does",
     )
 }
