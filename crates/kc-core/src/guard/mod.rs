@@ -98,7 +98,6 @@ impl Guard {
 
     /// An event that is none of [`admit`](Self::admit)'s, such as `login` or `logout`: about `party`, by this request;
     /// `code` says why it failed. To be finished with the response's status.
-    #[must_use]
     pub fn event(
         &self,
         name: &'static str,
