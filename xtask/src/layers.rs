@@ -26,6 +26,7 @@ const LAYERS: &[Layer] = &[
     Layer { name: "kc-core", ours: &[], never: &[], frameworks: &[] },
     // An issuer that shares the parser of what it tests proves nothing.
     Layer { name: "kc-dev", ours: &[], never: &["kc-core", "kc-axum"], frameworks: &["axum", "tower"] },
+    Layer { name: "kc-login", ours: &["kc-core"], never: &[], frameworks: &[] },
     Layer { name: "kc-poem", ours: &["kc-core"], never: &[], frameworks: &["poem"] },
     Layer { name: "kc-store", ours: &["kc-core"], never: &[], frameworks: &[] },
 ];

@@ -86,7 +86,7 @@ impl Rejected {
         Self::from_parts(guard.response_to(request, refusal), refusal)
     }
 
-    fn from_parts(mut response: Response<Bytes>, refusal: &Refusal) -> Self {
+    pub(super) fn from_parts(mut response: Response<Bytes>, refusal: &Refusal) -> Self {
         let code = refusal.code();
         let about_caller = matches!(refusal.status(), StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN);
         let refused = about_caller.then_some(Refused { code });
