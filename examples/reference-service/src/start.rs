@@ -70,6 +70,11 @@ async fn try_start() -> Result<Started, String> {
     for warning in settings.warnings() {
         tracing::warn!("{warning}");
     }
+    if settings.users_database().is_none() {
+        tracing::warn!(
+            "USERS_DATABASE is not set: local users are in memory, and gone when this service ends"
+        );
+    }
     if settings.authorization_config().is_some() {
         tracing::warn!("KEYCLOAK_AUTHORIZATION_CONFIG is not used by this service yet: it has no /inventory");
     }
@@ -99,13 +104,7 @@ async fn open_users(settings: &Settings) -> Result<SqlUsers, String> {
         Some(database) => SqlUsers::open(database).await,
         None => SqlUsers::in_memory().await,
     };
-    let users = opened.map_err(|error| format!("USERS_DATABASE cannot be used: {error}"))?;
-    if settings.users_database().is_none() {
-        tracing::warn!(
-            "USERS_DATABASE is not set: local users are in memory, and gone when this service ends"
-        );
-    }
-    Ok(users)
+    opened.map_err(|error| format!("USERS_DATABASE cannot be used: {error}"))
 }
 
 /// The demo realm of the embedded issuer, with its client `api`.
