@@ -46,6 +46,8 @@
 
 mod cors;
 mod extract;
+#[cfg(feature = "login")]
+pub mod login;
 mod middleware;
 mod response;
 mod routes;

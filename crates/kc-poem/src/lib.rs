@@ -54,6 +54,8 @@
 
 mod cors;
 mod extract;
+#[cfg(feature = "login")]
+pub mod login;
 mod middleware;
 #[cfg(feature = "openapi")]
 pub mod openapi;
