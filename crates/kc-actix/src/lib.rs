@@ -56,5 +56,5 @@ mod view;
 pub use cors::cors;
 pub use extract::{Allowed, Principal};
 pub use middleware::require;
-pub use response::Rejection;
+pub use response::{Rejection, response};
 pub use routes::{Endpoint, MakeRoute, Routes, config, delete, get, on, patch, post, put};

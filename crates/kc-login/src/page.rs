@@ -90,6 +90,16 @@ impl Page {
         self
     }
 
+    /// Adds links beside each other: where, and what it is called.
+    pub fn navigation<'a>(mut self, links: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+        self.body.push_str("<nav>");
+        for (to, text) in links {
+            let _ = write!(self.body, "<a href=\"{}\">{}</a>", Html::text(to), Html::text(text));
+        }
+        self.body.push_str("</nav>");
+        self
+    }
+
     /// Adds a table of two columns: what, and its value.
     pub fn table<'a>(mut self, rows: impl IntoIterator<Item = (&'a str, String)>) -> Self {
         self.body.push_str("<table>");

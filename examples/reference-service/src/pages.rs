@@ -11,20 +11,17 @@ use kc_login::page::Page;
 /// `GET /`: who is logged in, and how to change that.
 #[must_use]
 pub fn home(caller: Option<&Principal>, login: &Login) -> Response<Bytes> {
-    let page = Page::new(StatusCode::OK, "Reference service");
+    let page = page("Reference service", caller);
     let page = match caller {
         None => page
             .paragraph("You are not logged in.")
             .link("/oidc/authenticate?next=/account", "Log in with Keycloak"),
         Some(caller) => {
-            let page = page
-                .paragraph(&format!("You are logged in as {}.", name(caller)))
-                .link("/account", "Your account");
-            let page = if caller.is_staff() { page.link("/admin/", "Staff") } else { page };
+            let page = page.paragraph(&format!("You are logged in as {}.", name(caller)));
             log_out(page, caller.session(), login)
         }
     };
-    page.link("/docs", "The API of this service").into_response()
+    page.into_response()
 }
 
 /// `GET /account`: what is known of the session's user, and how to end the session.
@@ -47,8 +44,8 @@ pub fn account(caller: &Principal, login: &Login) -> Response<Bytes> {
         rows.push(("Ends unused at", session.idle_until().min(session.ends_at()).to_string()));
         rows.push(("Ends at the latest at", session.ends_at().to_string()));
     }
-    let page = Page::new(StatusCode::OK, "Your account").table(rows);
-    log_out(page, caller.session(), login).link("/", "Home").into_response()
+    let page = page("Your account", Some(caller)).table(rows);
+    log_out(page, caller.session(), login).into_response()
 }
 
 /// `GET /admin/`: the staff's page.
@@ -63,11 +60,28 @@ pub fn staff(caller: &Principal, users: &[User]) -> Response<Bytes> {
         };
         (name, format!("{what}, since {}", user.date_joined))
     });
-    Page::new(StatusCode::OK, "Staff")
+    page("Staff", Some(caller))
         .paragraph(&format!("Only staff sees this page. You are {}.", name(caller)))
         .table(rows)
-        .link("/", "Home")
         .into_response()
+}
+
+/// A page with the way to the others.
+fn page(title: &str, caller: Option<&Principal>) -> Page {
+    let mut links = vec![("/", "Home"), ("/docs", "API")];
+    let log_out;
+    if let Some(caller) = caller {
+        links.push(("/account", "Your account"));
+        if caller.is_staff() {
+            links.push(("/admin/", "Staff"));
+        }
+        if let Some(session) = caller.session() {
+            // This value is good for logging out only: it may end up in a log.
+            log_out = format!("/oidc/logout?csrf_token={}", session.logout_token());
+            links.push((&log_out, "Log out"));
+        }
+    }
+    Page::new(StatusCode::OK, title).navigation(links)
 }
 
 fn name(caller: &Principal) -> &str {
