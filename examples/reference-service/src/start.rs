@@ -10,11 +10,8 @@ use kc_core::Keycloak;
 use kc_core::secret::Secret;
 use kc_core::settings::{Server, SessionStore, Settings};
 use kc_dev::DevIssuer;
-<<<<<<< HEAD
-use kc_store::users::SqlUsers;
-=======
 use kc_login::{Login, LoginOptions, LoginStores};
->>>>>>> main
+use kc_store::users::SqlUsers;
 use tokio::sync::watch;
 use tracing_subscriber::EnvFilter;
 
@@ -70,17 +67,13 @@ async fn try_start() -> Result<Started, String> {
         Server::Keycloak(_) => (settings, None),
         _ => embed(settings).await.map(|(settings, issuer)| (settings, Some(issuer)))?,
     };
-<<<<<<< HEAD
     let users = open_users(&settings).await?;
     let keycloak =
         Keycloak::builder().users(Arc::new(users)).build(&settings).map_err(|error| error.to_string())?;
-=======
-    let keycloak = Keycloak::new(&settings).map_err(|error| error.to_string())?;
     let stores = LoginStores::in_memory(&settings);
     let login = Login::new(&keycloak, &settings, stores, LoginOptions::default());
     let login = login.map_err(|error| error.to_string())?;
     let keycloak = login.protect(keycloak);
->>>>>>> main
     for warning in settings.warnings() {
         tracing::warn!("{warning}");
     }
