@@ -100,6 +100,9 @@ impl GroupMap {
 #[async_trait]
 impl UserStep for GroupMap {
     async fn run(&self, sign_in: &mut SignIn<'_>) -> Result<(), SignInError> {
+        if self.roles.is_empty() && self.groups.is_empty() {
+            return Ok(());
+        }
         let Some(mut details) = sign_in.details().cloned() else { return Ok(()) };
         self.apply(sign_in.roles(), &sign_in.claims().groups, &mut details);
         if let Some(all) = sign_in.details_mut() {

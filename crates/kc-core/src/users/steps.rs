@@ -216,8 +216,9 @@ pub struct Save;
 #[async_trait]
 impl UserStep for Save {
     async fn run(&self, sign_in: &mut SignIn<'_>) -> Result<(), SignInError> {
-        let Some(details) = sign_in.details().cloned() else { return Ok(()) };
+        let Some(details) = sign_in.details() else { return Ok(()) };
         let user = match sign_in.user() {
+            Some(user) if user.details == *details => return Ok(()),
             Some(user) => user.clone(),
             None => {
                 let new = NewUser::seen(sign_in.identity().clone(), details.clone(), sign_in.now());
@@ -225,10 +226,10 @@ impl UserStep for Save {
             }
         };
         // Another request may have been the one to create them, with what another token says.
-        let saved = if user.details == details || !user.is_active {
+        let saved = if user.details == *details || !user.is_active {
             user
         } else {
-            let updated = sign_in.directory().update(&user.id, &details).await?;
+            let updated = sign_in.directory().update(&user.id, details).await?;
             // Gone since: the next request finds or makes them anew.
             updated.ok_or(SignInError::Unknown)?
         };

@@ -426,3 +426,45 @@ async fn simultaneous_first_sign_ins_make_one_user() {
     assert!(a == b && b == c && a.is_ok());
     assert_eq!(bed.directory.list(9).await.unwrap().len(), 1);
 }
+
+#[cfg(feature = "reqwest")]
+mod of_a_keycloak {
+    use super::*;
+    use crate::Keycloak;
+    use crate::secret::Secret;
+    use crate::settings::Settings;
+
+    #[tokio::test]
+    async fn a_data_base_that_nothing_opens_is_an_error_and_never_users_in_memory() {
+        let settings = Settings::builder("https://kc.example.test", "home", "api")
+            .users_database(Secret::new("postgres://u:hunter2@db/users"))
+            .build()
+            .unwrap();
+        let error = Keycloak::new(&settings).unwrap_err();
+        assert_eq!(error.setting(), "USERS_DATABASE");
+        assert!(error.to_string().contains("SqlUsers") && !error.to_string().contains("hunter2"), "{error}");
+        Keycloak::builder().users(Arc::new(MemoryUsers::default())).build(&settings).unwrap();
+    }
+
+    #[tokio::test]
+    async fn only_the_settings_own_realm_associates_unless_a_pipeline_says_otherwise() {
+        let settings = |realm| Settings::builder("https://kc.example.test", realm, "api").build().unwrap();
+        for (pipeline, expected) in [(None, false), (Some(UserPipeline::standard()), true)] {
+            let directory = Arc::new(MemoryUsers::default());
+            let builder = Keycloak::builder().and(settings("other")).users(Arc::clone(&directory) as _);
+            let builder = match pipeline {
+                Some(pipeline) => builder.user_pipeline(pipeline),
+                None => builder,
+            };
+            let keycloak = builder.build(&settings("home")).unwrap();
+            let bed = Bed { directory, users: keycloak.local_users().clone() };
+            let imported = bed.imported("alice", "alice@example.test", true).await;
+            let issuer = |realm| format!("https://kc.example.test/realms/{realm}");
+            let of = |realm, subject| with_email(&issuer(realm), subject, "alice@example.test", Some(true));
+            assert_eq!(bed.seen(of("other", "s")).await.id == imported.id, expected);
+            if !expected {
+                assert_eq!(bed.seen(of("home", "s")).await.id, imported.id);
+            }
+        }
+    }
+}
