@@ -15,3 +15,8 @@
 
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 pub mod users;
+
+/// The guide's examples, compiled.
+#[cfg(all(doctest, feature = "sqlite"))]
+#[doc = include_str!("../../../docs/users.md")]
+mod guide {}
