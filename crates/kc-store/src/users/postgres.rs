@@ -33,6 +33,8 @@ pub(super) async fn open(url: &Secret) -> Result<Pool, OpenError> {
     let _ = first.map_err(unusable)?.close().await;
     let pool = PgPoolOptions::new()
         .max_connections(CONNECTIONS)
+        // Ready for the next new token: to make one takes several times as long as to ask.
+        .min_connections(1)
         .acquire_timeout(LIMIT)
         .idle_timeout(Duration::from_secs(600))
         .max_lifetime(Duration::from_secs(1800))
