@@ -41,6 +41,13 @@ pub(crate) const BROWSER: Tool = Tool {
     packages: &[&["chromium", "chromium-driver"]],
 };
 
+/// What the tests of the shared stores start, each its own.
+pub(crate) const REDIS: Tool = Tool {
+    name: "Redis (redis-server)",
+    present: || runs("redis-server", "--version"),
+    packages: &[&["redis-server"]],
+};
+
 /// A program of cargo's, of the release that our use of it was written for.
 #[derive(Debug)]
 pub(crate) struct CargoTool {

@@ -84,7 +84,21 @@ async fn once(bed: &Bed) -> Held {
 
 async fn letters(bed: &Bed) -> Held {
     let long = "x".repeat(4000);
-    let all = ["a", "A", "a ", " a", "", "a\n", "a\u{0}", "é", "e\u{301}", "a*", "a:b", &long, long.get(1..).unwrap_or("y")];
+    let all = [
+        "a",
+        "A",
+        "a ",
+        " a",
+        "",
+        "a\n",
+        "a\u{0}",
+        "é",
+        "e\u{301}",
+        "a*",
+        "a:b",
+        &long,
+        long.get(1..).unwrap_or("y"),
+    ];
     for id in all {
         bed.is_new(id).await?;
     }

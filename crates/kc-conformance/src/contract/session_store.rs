@@ -52,14 +52,20 @@ async fn check(stores: impl AsyncFn() -> [Arc<dyn SessionStore>; 2]) -> Result<(
     trial.clause("a replacement takes no time away from a session", idle_stays(&make().await)).await;
     trial.clause("of simultaneous replacements one is made", one_wins(&make().await)).await;
     trial.clause("what is removed is gone, and was there once", removed(&make().await)).await;
-    trial.clause("a logout by session ends that session of that issuer only", by_session(&make().await)).await;
-    trial.clause("a logout by subject ends all of that subject's and no others", by_subject(&make().await)).await;
+    trial
+        .clause("a logout by session ends that session of that issuer only", by_session(&make().await))
+        .await;
+    trial
+        .clause("a logout by subject ends all of that subject's and no others", by_subject(&make().await))
+        .await;
     trial.clause("whatever a name is made of, it is only a name", names(&make().await)).await;
     trial.clause("a session is found by its names as long as it lives", still_named(&make().await)).await;
     trial.clause("one at a time has the lease, until it is given back", leased(&make().await)).await;
     trial.clause("a lease ends by itself", lease_ends(&make().await)).await;
     trial.clause("of many who want a lease one gets it", one_lease(&make().await)).await;
-    trial.clause("simultaneous sessions of one subject are all kept, and all ended", many(&make().await)).await;
+    trial
+        .clause("simultaneous sessions of one subject are all kept, and all ended", many(&make().await))
+        .await;
     trial.clause("dropping a call leaves the store in order", dropped(&make().await)).await;
     trial.clause("nothing of a session is shown or logged", silent(&make().await)).await;
     trial.end()
@@ -171,7 +177,9 @@ fn subject(subject: &str) -> Ended {
 
 fn same(found: Option<&StoredSession>, expected: &StoredSession) -> Held {
     // `Debug` of a session shows no token.
-    hold(found == Some(expected), || format!("instead of {expected:?} there is {found:?}, or its tokens differ"))
+    hold(found == Some(expected), || {
+        format!("instead of {expected:?} there is {found:?}, or its tokens differ")
+    })
 }
 
 async fn nothing(bed: &Bed) -> Held {
@@ -395,7 +403,8 @@ async fn still_named(bed: &Bed) -> Held {
     hold(bed.replace(3, &renamed).await?, || "it was not replaced by one with another name".to_owned())?;
     tokio::time::sleep(LATER).await;
     bed.ends(ISSUER, session_id("t"), 1, "a logout by the name that a replacement has brought").await?;
-    bed.ends(ISSUER, session_id("s"), 2, "a logout of one that was touched, one replaced, and one over").await?;
+    bed.ends(ISSUER, session_id("s"), 2, "a logout of one that was touched, one replaced, and one over")
+        .await?;
     bed.is_gone(1, "the one that was touched").await?;
     bed.is_gone(2, "the one that was replaced").await
 }
@@ -425,7 +434,9 @@ async fn lease_ends(bed: &Bed) -> Held {
     hold(bed.lease(&bed.other, "b", SHORT).await?, || "a lease that has run out is not given".to_owned())?;
     hold(bed.lease(&bed.other, "b", LATER * 4).await?, || "a lease is not renewed".to_owned())?;
     tokio::time::sleep(LATER).await;
-    hold(!bed.lease(&bed.store, "a", SHORT).await?, || "a lease that was renewed runs out as before".to_owned())
+    hold(!bed.lease(&bed.store, "a", SHORT).await?, || {
+        "a lease that was renewed runs out as before".to_owned()
+    })
 }
 
 async fn one_lease(bed: &Bed) -> Held {
@@ -491,7 +502,8 @@ async fn silent(bed: &Bed) -> Held {
     .await;
     done?;
     let shown = format!("{:?} {:#?} {logged}", bed.store, bed.other);
-    for text in [ACCESS_TOKEN, REFRESH_TOKEN, ID_TOKEN, "the-session-id", "the-subject", &key(1).to_string()] {
+    for text in [ACCESS_TOKEN, REFRESH_TOKEN, ID_TOKEN, "the-session-id", "the-subject", &key(1).to_string()]
+    {
         hold(!shown.contains(text), || format!("{text} is shown or logged"))?;
     }
     Ok(())

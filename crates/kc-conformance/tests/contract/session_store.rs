@@ -160,7 +160,9 @@ impl SessionStore for Broken {
     async fn replace(&self, key: &SessionKey, session: &StoredSession) -> Result<bool, StoreUnavailable> {
         let before = self.found(key);
         let fits = match &before {
-            Some(before) => before.version.checked_add(1) == Some(session.version) || self.has(Defect::AnyVersion),
+            Some(before) => {
+                before.version.checked_add(1) == Some(session.version) || self.has(Defect::AnyVersion)
+            }
             None => self.has(Defect::BringsBack),
         };
         if !fits {
@@ -209,9 +211,10 @@ impl SessionStore for Broken {
 
     async fn lease(&self, key: &SessionKey, holder: &str, time: Duration) -> Result<bool, StoreUnavailable> {
         let now = SystemClock.now();
-        let free = self.state().leases.get(key).is_none_or(|(has, until)| {
-            has == holder || (*until <= now && !self.has(Defect::LeasesForEver))
-        });
+        let free =
+            self.state().leases.get(key).is_none_or(|(has, until)| {
+                has == holder || (*until <= now && !self.has(Defect::LeasesForEver))
+            });
         self.wait(Defect::LeasesTwice).await;
         if free {
             self.state().leases.insert(*key, (holder.to_owned(), now.plus(time)));

@@ -108,15 +108,16 @@ fn tls(authorities: Option<&[u8]>) -> Result<ClientConfig, Failure> {
     let refused = |error: rustls::Error| Failure::setting(format!("TLS could not be made ready: {error}"));
     // Named here, so that it doesn't depend on what else the process is made of.
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let config =
-        ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().map_err(refused)?;
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(refused)?;
     let Some(pem) = authorities else {
         return Ok(config.with_platform_verifier().map_err(refused)?.with_no_client_auth());
     };
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_slice_iter(pem) {
-        let certificate = certificate
-            .map_err(|_| Failure::setting("the certificates for Redis are no PEM".to_owned()))?;
+        let certificate =
+            certificate.map_err(|_| Failure::setting("the certificates for Redis are no PEM".to_owned()))?;
         roots.add(certificate).map_err(refused)?;
     }
     if roots.is_empty() {

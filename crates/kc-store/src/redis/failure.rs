@@ -55,7 +55,9 @@ impl From<RedisError> for Failure {
         let (reason, ends_connection) = match error.code() {
             Some("NOAUTH") => ("Redis asks for a password", true),
             Some("WRONGPASS") => ("Redis refuses the user or the password", true),
-            Some("NOPERM") => ("Redis does not let this user do it; see what it needs in docs/sessions.md", true),
+            Some("NOPERM") => {
+                ("Redis does not let this user do it; see what it needs in docs/sessions.md", true)
+            }
             Some("OOM") => ("Redis is full; give it more memory (maxmemory)", false),
             Some("MISCONF") => ("Redis cannot write its data down and takes no changes", false),
             // Who is asked next may be another: the name may lead elsewhere by then.

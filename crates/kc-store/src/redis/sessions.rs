@@ -36,10 +36,8 @@ impl Inner {
     ) -> Result<Script<'a>, Failure> {
         let at = self.session(key);
         let sealed = self.seal.seal(&at, &session.to_bytes()).map_err(|_| Failure::not_sealed())?;
-        let names = [
-            session.session_id.clone().map(Ended::Session),
-            session.subject.clone().map(Ended::Subject),
-        ];
+        let names =
+            [session.session_id.clone().map(Ended::Session), session.subject.clone().map(Ended::Subject)];
         let names = names.iter().flatten().map(|name| self.named(&session.issuer, name));
         Ok(Script::new(script, std::iter::once(at).chain(names).collect())
             .with(key.to_string())

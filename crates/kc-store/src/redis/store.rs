@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use ::redis::{Cmd, FromRedisValue, ToRedisArgs};
 use aws_lc_rs::digest::{SHA256, digest};
 use base64_simd::URL_SAFE_NO_PAD;
-use ::redis::{Cmd, FromRedisValue, ToRedisArgs};
 use kc_core::clock::{Clock, SystemClock, UnixTime};
 use kc_core::secret::Secret;
 use kc_login::Seal;

@@ -45,8 +45,9 @@ impl Target {
             login = login.set_username(user);
         }
         if let Some(password) = url.password() {
-            let password =
-                decoded(password).map(Secret::new).ok_or_else(|| defect("has a password that is not UTF-8"))?;
+            let password = decoded(password)
+                .map(Secret::new)
+                .ok_or_else(|| defect("has a password that is not UTF-8"))?;
             login = login.set_password(password.expose());
         }
         match url.path().trim_start_matches('/') {
@@ -82,7 +83,10 @@ mod tests {
     #[test]
     fn a_url_says_where_and_as_whom() {
         let plain = target("redis://localhost").unwrap();
-        assert_eq!((plain.host.as_str(), plain.port, plain.tls, plain.login.db()), ("localhost", 6379, false, 0));
+        assert_eq!(
+            (plain.host.as_str(), plain.port, plain.tls, plain.login.db()),
+            ("localhost", 6379, false, 0)
+        );
         assert_eq!((plain.login.username(), plain.login.password()), (None, None));
         let full = target("rediss://kc:p%40ss%2F@[::1]:7000/3").unwrap();
         assert_eq!((full.host.as_str(), full.port, full.tls, full.login.db()), ("::1", 7000, true, 3));

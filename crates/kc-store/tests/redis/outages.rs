@@ -1,7 +1,7 @@
 use std::time::{Duration, Instant};
 
 use kc_core::secret::Secret;
-use kc_login::session::{Ended, ReplayCache, SessionStore, StoreUnavailable};
+use kc_login::session::{Ended, ReplayCache, SessionStore, StoreUnavailable, StoredSession};
 use kc_store::redis::{RedisOptions, RedisStore};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
@@ -69,7 +69,7 @@ async fn while_redis_is_gone_every_call_fails_at_once_and_nothing_is_lost_when_i
             store.check().await,
             store.load(&key(1)).await.map(drop),
             store.insert(&key(2), &session("s", "u")).await,
-            store.replace(&key(1), &kc_login::session::StoredSession { version: 1, ..session("s", "u") }).await.map(drop),
+            store.replace(&key(1), &StoredSession { version: 1, ..session("s", "u") }).await.map(drop),
             store.touch(&key(1), session("s", "u").ends_at).await,
             store.remove(&key(1)).await.map(drop),
             store.remove_all(ISSUER, &Ended::Subject("u".to_owned())).await.map(drop),
@@ -100,6 +100,7 @@ async fn a_connection_that_was_lost_while_nobody_asked_costs_no_call() {
         store.insert(&key(1), &session("s", "u")).await.unwrap();
         server.kill();
         server.start_again();
+        tokio::time::sleep(Duration::from_millis(50)).await;
         assert!(store.load(&key(1)).await.unwrap().is_some());
         let _: i64 = server.ask(redis::cmd("CLIENT").arg("KILL").arg("TYPE").arg("normal")).await;
         tokio::time::sleep(Duration::from_millis(50)).await;
@@ -143,15 +144,23 @@ async fn a_redis_that_hangs_is_waited_for_no_longer_than_said() {
 }
 
 #[tokio::test]
-async fn a_redis_that_is_full_says_so_and_still_lets_sessions_be_read_and_ended() {
+async fn a_redis_that_is_full_takes_no_new_sessions_and_those_that_are_there_go_on() {
     let server = Server::start();
     let store = replica(&server).await;
     store.insert(&key(1), &session("s", "u")).await.unwrap();
     let _: String = server.ask(redis::cmd("CONFIG").arg("SET").arg("maxmemory").arg(1)).await;
     let text = store.insert(&key(2), &session("s", "u")).await.unwrap_err().to_string();
     assert!(text.contains("full"), "{text}");
+    assert!(server.keys("*").await.iter().all(|name| !name.ends_with(&key(2).to_string())));
     assert!(store.load(&key(1)).await.unwrap().is_some());
-    assert!(store.remove(&key(1)).await.unwrap());
+    store.touch(&key(1), session("s", "u").idle_until).await.unwrap();
+    let next = StoredSession { version: 1, ..session("s", "u") };
+    assert!(store.replace(&key(1), &next).await.unwrap());
+    assert_eq!(store.remove_all(ISSUER, &Ended::Session("s".to_owned())).await.unwrap(), 1);
+    assert!(
+        store.first_use("a", next.ends_at).await.is_err(),
+        "what cannot be remembered is not taken for new"
+    );
 }
 
 #[tokio::test]

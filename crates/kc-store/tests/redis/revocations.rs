@@ -247,7 +247,9 @@ async fn whoever_writes_to_redis_revokes_nothing_and_stops_nobody() {
     let (a, b) = (revocations(&server).await, revocations(&server).await);
     a.revoke(ISSUER, session("s")).await.unwrap();
     refused_after(&b, &token("s")).await;
-    for value in ["", "nonsense", r#"{"from":"x","issuer":"https://kc.example.com/realms/a","what":{"session":"t"}}"#] {
+    for value in
+        ["", "nonsense", r#"{"from":"x","issuer":"https://kc.example.com/realms/a","what":{"session":"t"}}"#]
+    {
         let _: String =
             server.ask(redis::cmd("XADD").arg("kc:revocations").arg("*").arg("sealed").arg(value)).await;
     }

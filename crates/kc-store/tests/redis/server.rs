@@ -108,7 +108,9 @@ fn spawn(folder: &TempDir, port: u16, arguments: &[String]) -> Child {
         .stdout(Stdio::null())
         .spawn()
         .unwrap_or_else(|error| {
-            panic!("redis-server cannot be started ({error}); on Debian or Ubuntu: apt-get install redis-server")
+            panic!(
+                "redis-server cannot be started ({error}); on Debian or Ubuntu: apt-get install redis-server"
+            )
         })
 }
 

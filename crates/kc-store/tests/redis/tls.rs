@@ -22,7 +22,8 @@ fn server(names: &[&str]) -> (Server, u16, String, tempfile::TempDir) {
         std::fs::write(&path, text).unwrap();
         path.to_str().unwrap().to_owned()
     };
-    let (certificate, key) = (file("cert.pem", &certificate.pem()), file("key.pem", &server_key.serialize_pem()));
+    let (certificate, key) =
+        (file("cert.pem", &certificate.pem()), file("key.pem", &server_key.serialize_pem()));
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let arguments = [
         "--tls-port",

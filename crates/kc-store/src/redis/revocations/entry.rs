@@ -1,8 +1,12 @@
 //! A revocation as it is written down.
 
+use std::fmt;
+
 use kc_core::clock::UnixTime;
 use kc_core::revocations::Revocation;
 use serde::{Deserialize, Serialize};
+
+use crate::redis::failure::Failure;
 
 /// Who revoked what.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -62,6 +66,25 @@ impl Entry {
     }
 }
 
+/// The place of an entry in the stream. Redis counts them up: milliseconds, and a number within one.
+#[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
+pub(super) struct Position(pub(super) u64, pub(super) u64);
+
+impl Position {
+    /// `1795310500123-0`
+    pub(super) fn parse(id: &str) -> Result<Self, Failure> {
+        let parts = id.split_once('-');
+        let parts = parts.and_then(|(millis, number)| Some((millis.parse().ok()?, number.parse().ok()?)));
+        parts.map(|(millis, number)| Self(millis, number)).ok_or_else(Failure::nonsense)
+    }
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.0, self.1)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -84,5 +107,15 @@ mod tests {
             assert_eq!(Revocation::from(read.what), revocation);
         }
         assert_eq!(Entry::from_bytes(b"{}"), None);
+    }
+
+    #[test]
+    fn places_are_ordered_as_numbers() {
+        let position = |id| Position::parse(id).unwrap();
+        assert!(position("999-10") < position("1000-2") && position("1000-9") < position("1000-10"));
+        assert_eq!(position("1000-9").to_string(), "1000-9");
+        for id in ["", "1000", "-", "1000-x", "x-1"] {
+            assert!(Position::parse(id).is_err(), "{id}");
+        }
     }
 }

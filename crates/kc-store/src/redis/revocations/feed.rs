@@ -7,15 +7,15 @@ use std::time::Duration;
 use ::redis::streams::{StreamRangeReply, StreamReadReply};
 
 use super::Shared;
-use super::entry::Entry;
+use super::entry::{Entry, Position};
 use crate::redis::connection::Connection;
 use crate::redis::failure::Failure;
 
 /// Reads the stream, from where it was.
 pub(super) struct Feed {
     shared: Arc<Shared>,
-    /// The last entry that was read. Redis counts them up: milliseconds, and a number within one.
-    position: (u64, u64),
+    /// That of the last entry that was read.
+    position: Position,
 }
 
 /// How long a question for new entries waits for some. Meanwhile Redis is known to be there.
@@ -26,8 +26,8 @@ const PAGE: usize = 1000;
 const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(1));
 
 impl Feed {
-    pub(super) const fn new(shared: Arc<Shared>) -> Self {
-        Self { shared, position: (0, 0) }
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
+        Self { shared, position: Position::default() }
     }
 
     /// A new connection, after all that is there has been read.
@@ -35,7 +35,8 @@ impl Feed {
         let connection = self.shared.store.link.dialer().dial().await?;
         if self.newest(&connection).await? < self.position {
             // This Redis has lost what it had, or is another.
-            self.position = (0, 0);
+            self.position = Position::default();
+            self.shared.not_before.clear().await;
         }
         while self.read(&connection, None).await? == PAGE {}
         self.not_befores(&connection).await?;
@@ -76,73 +77,50 @@ impl Feed {
         }
     }
 
-    /// The number of the newest entry.
-    async fn newest(&self, connection: &Connection) -> Result<(u64, u64), Failure> {
+    /// The place of the newest entry.
+    async fn newest(&self, connection: &Connection) -> Result<Position, Failure> {
         let mut command = ::redis::cmd("XREVRANGE");
         command.arg(self.shared.stream()).arg("+").arg("-").arg("COUNT").arg(1);
         let newest: StreamRangeReply = connection.ask(&command).await?;
-        newest.ids.first().map_or(Ok((0, 0)), |entry| number(&entry.id))
+        newest.ids.first().map_or(Ok(Position::default()), |entry| Position::parse(&entry.id))
     }
 
     /// Reads what comes next, at most a page; how many there were. If there is none it waits for some.
     async fn read(&mut self, connection: &Connection, wait: Option<Duration>) -> Result<usize, Failure> {
-        let (millis, count) = self.position;
         let mut command = ::redis::cmd("XREAD");
         command.arg("COUNT").arg(PAGE);
         if let Some(wait) = wait {
             command.arg("BLOCK").arg(super::millis(wait));
         }
-        command.arg("STREAMS").arg(self.shared.stream()).arg(format!("{millis}-{count}"));
+        command.arg("STREAMS").arg(self.shared.stream()).arg(self.position.to_string());
         let limit = wait.unwrap_or_default() + self.shared.store.options.response_timeout;
         let reply: Option<StreamReadReply> = connection.ask_within(limit, &command).await?;
         let mut read = 0;
         for entry in reply.into_iter().flat_map(|reply| reply.keys).flat_map(|stream| stream.ids) {
             read += 1;
-            self.position = number(&entry.id)?;
-            self.take(entry.get::<Vec<u8>>("sealed")).await;
+            self.position = Position::parse(&entry.id)?;
+            self.take(entry.get("sealed"), self.position).await;
         }
         Ok(read)
     }
 
-    /// The not-befores, however old: the stream has those of the last time only. What comes after them is in the stream.
+    /// The not-befores that are older than what the stream has.
     async fn not_befores(&self, connection: &Connection) -> Result<(), Failure> {
         let mut command = ::redis::cmd("HGETALL");
         command.arg(self.shared.not_befores());
         let all: HashMap<String, Vec<u8>> = connection.ask(&command).await?;
-        // What Redis has lost is to be written again.
-        self.shared.not_before().clear();
         for sealed in all.into_values() {
-            self.take(Some(sealed)).await;
+            self.take(Some(sealed), Position::default()).await;
         }
         Ok(())
     }
 
-    async fn take(&self, sealed: Option<Vec<u8>>) {
+    async fn take(&self, sealed: Option<Vec<u8>>, position: Position) {
         let shared = &self.shared;
         let plain = sealed.and_then(|sealed| shared.store.seal.open(&shared.stream(), &sealed));
         match plain.and_then(|plain| Entry::from_bytes(&plain)) {
-            Some(entry) => shared.apply(entry).await,
+            Some(entry) => shared.apply(entry, position).await,
             None => shared.store.warn_of_foreign("a revocation"),
-        }
-    }
-}
-
-/// `1795310500123-0`
-fn number(id: &str) -> Result<(u64, u64), Failure> {
-    let parts = id.split_once('-').and_then(|(millis, count)| Some((millis.parse().ok()?, count.parse().ok()?)));
-    parts.ok_or_else(Failure::nonsense)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_of_entries_are_ordered_as_numbers() {
-        assert!(number("999-10").unwrap() < number("1000-2").unwrap());
-        assert!(number("1000-9").unwrap() < number("1000-10").unwrap());
-        for id in ["", "1000", "-", "1000-x", "x-1"] {
-            assert!(number(id).is_err(), "{id}");
         }
     }
 }

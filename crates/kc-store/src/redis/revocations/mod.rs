@@ -9,22 +9,23 @@
 
 mod entry;
 mod feed;
+mod not_before;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use base64_simd::URL_SAFE_NO_PAD;
-use kc_core::clock::UnixTime;
 use kc_core::revocations::{MemoryRevocations, Revocation, Revocations, RevocationsUnavailable};
 use kc_core::token::Claims;
 use kc_login::session::StoreUnavailable;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
-use self::entry::{Entry, What};
+use self::entry::{Entry, Position, What};
 use self::feed::Feed;
+use self::not_before::NotBefores;
 use super::failure::Failure;
 use super::store::{Inner, RedisStore, Script, hash, millis};
 
@@ -58,8 +59,7 @@ struct Shared {
     memory: MemoryRevocations,
     /// This replica among the others.
     replica: String,
-    /// The not-before of each issuer as Redis has it.
-    not_before: Mutex<HashMap<String, Option<UnixTime>>>,
+    not_before: NotBefores,
     /// What could not be written yet, oldest first.
     pending: Mutex<VecDeque<Entry>>,
 }
@@ -74,13 +74,12 @@ impl RedisStore {
     /// [`StoreUnavailable`] when Redis doesn't answer.
     pub async fn revocations(&self) -> Result<RedisRevocations, StoreUnavailable> {
         let options = &self.inner.options;
-        let memory =
-            MemoryRevocations::new(options.revocations_in_memory).clock(Arc::clone(&options.clock));
+        let memory = MemoryRevocations::new(options.revocations_in_memory).clock(Arc::clone(&options.clock));
         let shared = Arc::new(Shared {
             store: Arc::clone(&self.inner),
             memory,
             replica: name()?,
-            not_before: Mutex::default(),
+            not_before: NotBefores::default(),
             pending: Mutex::default(),
         });
         let mut feed = Feed::new(Arc::clone(&shared));
@@ -107,45 +106,34 @@ impl Shared {
         format!("{}not-before", self.store.options.prefix)
     }
 
-    fn not_before(&self) -> MutexGuard<'_, HashMap<String, Option<UnixTime>>> {
-        self.not_before.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn pending(&self) -> MutexGuard<'_, VecDeque<Entry>> {
         self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether Redis has it already: the realm's not-before is asked for again and again, and seldom changes.
-    fn is_written(&self, issuer: &str, revocation: &Revocation) -> bool {
-        let Revocation::NotBefore(time) = revocation else { return false };
-        self.not_before().get(issuer).copied().flatten() == *time
-    }
-
     /// What somebody has revoked holds here from now on.
-    async fn apply(&self, entry: Entry) {
-        let own = entry.from == self.replica;
-        let revocation = Revocation::from(entry.what);
-        if let Revocation::NotBefore(time) = revocation {
-            self.not_before().insert(entry.issuer.clone(), time);
-        } else if own {
-            // It does since it was revoked; a not-before holds in the order in which Redis has them.
-            return;
-        }
-        if let Err(error) = self.memory.revoke(&entry.issuer, revocation).await {
+    async fn apply(&self, entry: Entry, position: Position) {
+        let (memory, issuer) = (&self.memory, &entry.issuer);
+        let applied = match Revocation::from(entry.what) {
+            Revocation::NotBefore(time) => self.not_before.take(memory, issuer, time, position).await,
+            // It holds since it was revoked.
+            _ if entry.from == self.replica => Ok(()),
+            revocation => memory.revoke(issuer, revocation).await,
+        };
+        if let Err(error) = applied {
             tracing::warn!(target: "kc", "{error}");
         }
     }
 
     async fn write(&self, entry: &Entry) -> Result<(), Failure> {
         let stream = self.stream();
-        let sealed =
-            self.store.seal.seal(&stream, &entry.to_bytes()).map_err(|_| Failure::not_sealed())?;
+        let sealed = self.store.seal.seal(&stream, &entry.to_bytes()).map_err(|_| Failure::not_sealed())?;
         let keep = millis(self.store.options.keep_revocations);
         let mut script = Script::new(REVOKE, vec![stream, self.not_befores()]).with(sealed).with(keep);
         if let What::NotBefore(_) = entry.what {
             script = script.with(hash(&[&entry.issuer]));
         }
-        self.store.run::<i64>(&script).await?;
+        let id: String = self.store.run(&script).await?;
+        self.apply(entry.clone(), Position::parse(&id)?).await;
         Ok(())
     }
 
@@ -190,8 +178,14 @@ impl Revocations for RedisRevocations {
     async fn revoke(&self, issuer: &str, revocation: Revocation) -> Result<(), RevocationsUnavailable> {
         let shared = &self.shared;
         shared.memory.revoke(issuer, revocation.clone()).await?;
-        if shared.is_written(issuer, &revocation) {
-            return Ok(());
+        if let Revocation::NotBefore(time) = revocation {
+            // Of these the last one counts.
+            shared
+                .pending()
+                .retain(|entry| entry.issuer != issuer || !matches!(entry.what, What::NotBefore(_)));
+            if shared.not_before.is(issuer, time).await {
+                return Ok(());
+            }
         }
         let unavailable = |reason: &str| RevocationsUnavailable { reason: reason.to_owned() };
         let what = What::of(revocation).ok_or_else(|| unavailable("this kind cannot be written down"))?;
