@@ -122,7 +122,7 @@ async fn a_redis_that_hangs_is_waited_for_no_longer_than_said() {
     let (outcome, took) = timed(store.load(&key(1))).await;
     let text = outcome.unwrap_err().to_string();
     assert!(text.contains("did not answer within 300ms"), "{text}");
-    assert!(took < Duration::from_millis(600), "{took:?}");
+    assert!(took < Duration::from_millis(1000), "{took:?}");
     // By now there is no connection, and all of them wait for the same one.
     let all: Vec<_> = (0..50)
         .map(|number| {
@@ -133,11 +133,11 @@ async fn a_redis_that_hangs_is_waited_for_no_longer_than_said() {
     for one in all {
         let (outcome, took) = one.await.unwrap();
         assert!(outcome.is_err());
-        assert!(took < Duration::from_millis(1000), "{took:?}");
+        assert!(took < Duration::from_millis(2000), "{took:?}");
     }
     let (outcome, took) = timed(store.load(&key(1))).await;
     assert!(outcome.is_err());
-    assert!(took < Duration::from_millis(50), "soon after a failure nobody waits: {took:?}");
+    assert!(took < Duration::from_millis(200), "soon after a failure nobody waits: {took:?}");
     server.go_on();
     tokio::time::sleep(Duration::from_millis(600)).await;
     assert!(store.load(&key(1)).await.unwrap().is_some());

@@ -93,7 +93,7 @@ async fn what_was_revoked_while_a_replica_was_cut_off_is_read_when_it_is_back() 
         let id = format!("s{round}");
         a.revoke(ISSUER, session(&id)).await.unwrap();
         let took = refused_after(&b, &token(&id)).await;
-        assert!(took < Duration::from_secs(1), "{took:?}");
+        assert!(took < Duration::from_secs(2), "{took:?}");
     }
 }
 
@@ -137,7 +137,7 @@ async fn a_redis_that_hangs_is_noticed_and_caught_up_with() {
     server.pause();
     let began = Instant::now();
     assert!(a.revoke(ISSUER, session("s")).await.is_err());
-    assert!(began.elapsed() < Duration::from_millis(900), "{:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_millis(2000), "{:?}", began.elapsed());
     // Until the readers have noticed, too.
     tokio::time::sleep(Duration::from_millis(2000)).await;
     server.go_on();
