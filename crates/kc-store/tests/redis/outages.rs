@@ -170,6 +170,15 @@ async fn a_replica_of_redis_that_takes_no_changes_says_so() {
     let _: String = server.ask(redis::cmd("REPLICAOF").arg("127.0.0.1").arg(1)).await;
     let text = store.insert(&key(2), &session("s", "u")).await.unwrap_err().to_string();
     assert!(text.contains("takes no changes"), "{text}");
+    // The name may lead to another Redis by now: each time it is connected to anew.
+    let connections = async || -> u64 {
+        let stats: String = server.ask(redis::cmd("INFO").arg("stats")).await;
+        let line = stats.lines().find_map(|line| line.strip_prefix("total_connections_received:"));
+        line.unwrap().parse().unwrap()
+    };
+    let before = connections().await;
+    assert!(store.insert(&key(2), &session("s", "u")).await.is_err());
+    assert_eq!(connections().await, before + 2, "one of the store, one of the test");
     let _: String = server.ask(redis::cmd("REPLICAOF").arg("NO").arg("ONE")).await;
     store.insert(&key(2), &session("s", "u")).await.unwrap();
 }

@@ -61,7 +61,10 @@ async fn what_is_over_leaves_nothing_behind() {
     let short = StoredSession { ends_at: soon, ..session("s", "u") };
     store.insert(&key(1), &short).await.unwrap();
     store.insert(&key(2), &short).await.unwrap();
-    store.insert(&key(3), &session("t", "u")).await.unwrap();
+    store.insert(&key(3), &session("x", "u")).await.unwrap();
+    let renamed = StoredSession { version: 1, ..session("t", "u") };
+    assert!(store.replace(&key(3), &renamed).await.unwrap());
+    store.touch(&key(2), renamed.ends_at).await.unwrap();
     assert!(store.first_use("a", soon).await.unwrap());
     assert!(store.lease(&key(1), "a", Duration::from_millis(300)).await.unwrap());
     tokio::time::sleep(Duration::from_millis(700)).await;
