@@ -138,9 +138,26 @@ async fn a_redis_that_hangs_is_waited_for_no_longer_than_said() {
     let (outcome, took) = timed(store.load(&key(1))).await;
     assert!(outcome.is_err());
     assert!(took < Duration::from_millis(200), "soon after a failure nobody waits: {took:?}");
+    assert_eq!(
+        open_connections(server.port()),
+        0,
+        "what was given up is closed, however long the other side hangs"
+    );
     server.go_on();
     tokio::time::sleep(Duration::from_millis(600)).await;
     assert!(store.load(&key(1)).await.unwrap().is_some());
+    assert_eq!(open_connections(server.port()), 1);
+}
+
+/// From this machine to that port; see proc(5).
+fn open_connections(port: u16) -> usize {
+    let (port, established) = (format!(":{port:04X}"), "01");
+    let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
+    let open = table.lines().filter(|line| {
+        let mut columns = line.split_whitespace().skip(2);
+        columns.next().is_some_and(|remote| remote.ends_with(&port)) && columns.next() == Some(established)
+    });
+    open.count()
 }
 
 #[tokio::test]
