@@ -158,13 +158,14 @@ pub(crate) struct Made {
     pub(crate) create_users: bool,
     pub(crate) public_url: &'static str,
     pub(crate) acr_levels: Vec<&'static str>,
+    pub(crate) trusted_proxies: Vec<&'static str>,
     pub(crate) options: LoginOptions,
 }
 
 impl Default for Made {
     fn default() -> Self {
-        let options = LoginOptions::default();
-        Self { create_users: true, public_url: PUBLIC, acr_levels: vec!["silver", "gold"], options }
+        let (acr_levels, options) = (vec!["silver", "gold"], LoginOptions::default());
+        Self { create_users: true, public_url: PUBLIC, acr_levels, trusted_proxies: Vec::new(), options }
     }
 }
 
@@ -182,11 +183,12 @@ impl Made {
             .public_url(self.public_url)
             .create_users(self.create_users)
             .acr_levels(self.acr_levels)
+            .trusted_proxies(self.trusted_proxies)
             .build()
             .expect("settings");
         let clock = Arc::new(Shifted::default());
         let meddler = Arc::new(Meddler::default());
-        let options = TransportOptions { timeout: Duration::from_secs(5), ..TransportOptions::default() };
+        let options = TransportOptions { timeout: Duration::from_secs(60), ..TransportOptions::default() };
         let inner = ReqwestTransport::new(options).expect("a client");
         let transport = MeddlingTransport { inner, meddler: Arc::clone(&meddler) };
         let keycloak = Keycloak::builder()

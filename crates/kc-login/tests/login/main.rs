@@ -4,6 +4,7 @@
 
 mod attacks;
 mod harness;
+mod https;
 mod logins;
 mod logouts;
 mod sessions;

@@ -197,3 +197,17 @@ async fn a_session_whose_token_is_revoked_is_over() {
     assert!(browser.cookies.contains_key(SESSION));
     assert_eq!(browser.who().await, "nobody");
 }
+
+#[tokio::test]
+async fn a_session_outlives_the_key_that_its_token_was_signed_with() {
+    let service = service().await;
+    let mut browser = service.browser();
+    browser.log_in("alice").await;
+    let old = service.issuer.kid(kc_dev::Alg::Rs256).await.unwrap();
+    service.issuer.rotate(kc_dev::Alg::Rs256).await.unwrap();
+    service.issuer.disable_key(&old).unwrap();
+    // The keys are fetched again for whatever is signed with the new one.
+    let token = service.issuer.token("bob", "api").await.unwrap();
+    assert_eq!(service.bearer(&token).await.status, 200);
+    assert_eq!(browser.get("/me", &[]).await.status, 200, "its token is good no more, and was renewed");
+}
