@@ -48,8 +48,8 @@ async fn check(caches: impl AsyncFn() -> [Arc<dyn ReplayCache>; 2]) -> Result<()
 
 struct Bed([Arc<dyn ReplayCache>; 2]);
 
-const SHORT: Duration = Duration::from_millis(400);
-const LATER: Duration = Duration::from_millis(900);
+const SHORT: Duration = Duration::from_millis(800);
+const LATER: Duration = Duration::from_millis(1500);
 
 fn in_an_hour() -> UnixTime {
     SystemClock.now().plus(Duration::from_secs(3600))

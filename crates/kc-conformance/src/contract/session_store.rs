@@ -84,9 +84,9 @@ const ACCESS_TOKEN: &str = "kc-contract-access-token";
 const REFRESH_TOKEN: &str = "kc-contract-refresh-token";
 const ID_TOKEN: &str = "kc-contract-id-token";
 /// How short a session or a lease lives where its end is waited for.
-const SHORT: Duration = Duration::from_millis(400);
+const SHORT: Duration = Duration::from_millis(800);
 /// By when it is over for sure.
-const LATER: Duration = Duration::from_millis(900);
+const LATER: Duration = Duration::from_millis(1500);
 
 fn key(number: usize) -> SessionKey {
     let mut bytes = [0xA5; 32];
