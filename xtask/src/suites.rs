@@ -149,10 +149,11 @@ fn record(
 }
 
 fn tools(workspace: &Workspace, log: &mut Log) -> Result<Outcome, Failure> {
-    let programs: Vec<&tools::Tool> = [&tools::C_COMPILER, &tools::BROWSER, &tools::POSTGRESQL]
-        .into_iter()
-        .chain(tools::KEYCLOAK)
-        .collect();
+    let programs: Vec<&tools::Tool> =
+        [&tools::C_COMPILER, &tools::BROWSER, &tools::POSTGRESQL, &tools::REDIS]
+            .into_iter()
+            .chain(tools::KEYCLOAK)
+            .collect();
     tools::ensure(&programs, log)?;
     tools::ensure_components(workspace, log)?;
     tools::ensure_cargo_tool(&tools::CARGO_DENY, workspace, log)?;

@@ -48,6 +48,13 @@ pub(crate) const POSTGRESQL: Tool = Tool {
     packages: &[&["postgresql"]],
 };
 
+/// What the tests of the shared stores start, each its own.
+pub(crate) const REDIS: Tool = Tool {
+    name: "Redis (redis-server)",
+    present: || runs("redis-server", "--version"),
+    packages: &[&["redis-server"]],
+};
+
 /// A program of cargo's, of the release that our use of it was written for.
 #[derive(Debug)]
 pub(crate) struct CargoTool {
