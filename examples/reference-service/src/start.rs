@@ -3,7 +3,7 @@
 use std::io::IsTerminal;
 use std::net::TcpListener;
 use std::process::ExitCode;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use kc_core::Keycloak;
@@ -11,6 +11,7 @@ use kc_core::secret::Secret;
 use kc_core::settings::{Server, SessionStore, Settings};
 use kc_dev::DevIssuer;
 use kc_login::{Login, LoginOptions, LoginStores};
+use kc_store::users::SqlUsers;
 use tokio::sync::watch;
 use tracing_subscriber::EnvFilter;
 
@@ -66,13 +67,20 @@ async fn try_start() -> Result<Started, String> {
         Server::Keycloak(_) => (settings, None),
         _ => embed(settings).await.map(|(settings, issuer)| (settings, Some(issuer)))?,
     };
-    let keycloak = Keycloak::new(&settings).map_err(|error| error.to_string())?;
+    let users = open_users(&settings).await?;
+    let keycloak =
+        Keycloak::builder().users(Arc::new(users)).build(&settings).map_err(|error| error.to_string())?;
     let stores = LoginStores::in_memory(&settings);
     let login = Login::new(&keycloak, &settings, stores, LoginOptions::default());
     let login = login.map_err(|error| error.to_string())?;
     let keycloak = login.protect(keycloak);
     for warning in settings.warnings() {
         tracing::warn!("{warning}");
+    }
+    if settings.users_database().is_none() {
+        tracing::warn!(
+            "USERS_DATABASE is not set: local users are in memory, and gone when this service ends"
+        );
     }
     if settings.authorization_config().is_some() {
         tracing::warn!("KEYCLOAK_AUTHORIZATION_CONFIG is not used by this service yet: it has no /inventory");
@@ -94,13 +102,16 @@ fn refuse_what_is_not_built(settings: &Settings) -> Result<(), String> {
                 .to_owned(),
         );
     }
-    if settings.users_database().is_some() {
-        return Err(
-            "USERS_DATABASE is not supported by this service yet: leave it unset, users live in memory"
-                .to_owned(),
-        );
-    }
     Ok(())
+}
+
+/// The local users: in the data base of the settings, else in memory.
+async fn open_users(settings: &Settings) -> Result<SqlUsers, String> {
+    let opened = match settings.users_database() {
+        Some(database) => SqlUsers::open(database).await,
+        None => SqlUsers::in_memory().await,
+    };
+    opened.map_err(|error| format!("USERS_DATABASE cannot be used: {error}"))
 }
 
 /// The demo realm of the embedded issuer, with its client `api`.

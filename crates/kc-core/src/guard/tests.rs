@@ -269,7 +269,7 @@ async fn a_local_user_is_made_at_first_sight_or_demanded() {
     assert_eq!(demanding.code(&["Bearer nobody"], authenticated()).await, "allowed");
     let creating = setup_with(bearer().users(Arc::clone(&users) as _, true), "{}");
     let known = creating.admit("/x", &["Bearer good"], authenticated()).await.unwrap();
-    assert_eq!(known.principal().unwrap().user().unwrap().subject, "1");
+    assert_eq!(known.principal().unwrap().user().unwrap().identities[0].subject, "1");
     assert_eq!(demanding.code(&["Bearer good"], authenticated()).await, "allowed");
     assert_eq!(crate::users::UserDirectory::list(&*users, 9).await.unwrap().len(), 1);
 }
