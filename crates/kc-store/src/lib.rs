@@ -2,7 +2,7 @@
 //!
 //! | you want to … | start at |
 //! | --- | --- |
-//! | share sessions and revocations among replicas | `redis` (feature `redis`) |
+//! | keep browser sessions where all replicas find them, and have a logout known to all of them | `redis::RedisStore` (feature `redis`) |
 //! | keep local users in a file or a data base | `users::SqlUsers` (features `sqlite`, `postgres`) |
 //!
 //! # Features
