@@ -41,6 +41,13 @@ pub(crate) const BROWSER: Tool = Tool {
     packages: &[&["chromium", "chromium-driver"]],
 };
 
+/// What puts load on the services of the benchmarks.
+pub(crate) const WRK: Tool = Tool { name: "wrk", present: || on_path("wrk"), packages: &[&["wrk"]] };
+
+/// What counts their instructions.
+pub(crate) const VALGRIND: Tool =
+    Tool { name: "Valgrind", present: || runs("valgrind", "--version"), packages: &[&["valgrind"]] };
+
 /// The release of cargo-deny that `deny.toml` was written for.
 const CARGO_DENY: &str = "0.20.2";
 

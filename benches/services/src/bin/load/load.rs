@@ -7,7 +7,7 @@ use bench_services::Failed;
 use serde::Deserialize;
 
 use crate::server::Server;
-use crate::{Setting, Subject};
+use crate::{Effort, Setting, Subject};
 
 /// What `wrk` says of a run.
 #[derive(Debug, Deserialize)]
@@ -42,12 +42,7 @@ struct Best {
 
 /// Takes the cases in turns, so that what else the machine does meets them all alike.
 #[expect(clippy::print_stdout, reason = "a table is what it is for")]
-pub(crate) fn measure(
-    setting: &Setting,
-    subjects: &[Subject],
-    rounds: u32,
-    seconds: u32,
-) -> Result<(), Failed> {
+pub(crate) fn measure(setting: &Setting, subjects: &[Subject], effort: &Effort) -> Result<(), Failed> {
     println!(
         "{:<34} {:>12} {:>7} {:>10} {:>9} {:>9}",
         "", "CPU/request", "ratio", "requests/s", "p50", "p99"
@@ -55,29 +50,36 @@ pub(crate) fn measure(
     for subject in subjects {
         let log = setting.audit_log(subject);
         let quiet = Server::start(subject.command(), "me", &setting.guarded("off"))?;
-        let logging = Server::start(subject.command(), "me", &setting.guarded(&log))?;
         let body = quiet.ask(setting.tokens())?;
-        if logging.ask(setting.tokens())? != body {
-            return Err("two services answer differently".into());
-        }
-        let plain = Server::start(subject.command(), "plain", &[("BENCH_ME", &body)])?;
+        let logging = if effort.logging {
+            let logging = Server::start(subject.command(), "me", &setting.guarded(&log))?;
+            if logging.ask(setting.tokens())? != body {
+                return Err("two services answer differently".into());
+            }
+            Some(logging)
+        } else {
+            None
+        };
+        let plain = Server::start(subject.command(), "plain", &setting.plain())?;
         if plain.ask(setting.tokens().take(1))? != body {
             return Err("the service without protection answers something else".into());
         }
-        let case = |what, server, tokens, plain| Case { what, server, tokens, plain };
-        let (one, all) = (setting.one.as_path(), setting.all.as_path());
-        let cases = [
-            case("not protected, one token", &plain, one, 0),
-            case("protected, one token", &quiet, one, 0),
-            case("protected and logged, one token", &logging, one, 0),
-            case("not protected, 2,000 tokens", &plain, all, 3),
-            case("protected, 2,000 tokens", &quiet, all, 3),
-            case("protected and logged, 2,000 tokens", &logging, all, 3),
-        ];
-        let mut best = cases.each_ref().map(|_| Best { cpu: f64::MAX, per_second: 0.0, p50: 0, p99: 0 });
-        for _ in 0..rounds {
+        let mut cases = Vec::new();
+        for (tokens, unprotected, protected, logged) in [
+            (&setting.one, "not protected, one token", "protected, one token", "the same, logged"),
+            (&setting.all, "not protected, 2,000 tokens", "protected, 2,000 tokens", "the same, logged"),
+        ] {
+            let base = cases.len();
+            cases.push(Case { what: unprotected, server: &plain, tokens, plain: base });
+            cases.push(Case { what: protected, server: &quiet, tokens, plain: base });
+            if let Some(logging) = &logging {
+                cases.push(Case { what: logged, server: logging, tokens, plain: base });
+            }
+        }
+        let mut best = vec![Best { cpu: f64::MAX, per_second: 0.0, p50: 0, p99: 0 }; cases.len()];
+        for _ in 0..effort.rounds {
             for (case, best) in cases.iter().zip(&mut best) {
-                let run = case.run(seconds)?;
+                let run = case.run(effort.seconds)?;
                 if run.cpu < best.cpu {
                     *best = run;
                 }
