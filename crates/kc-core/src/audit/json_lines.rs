@@ -178,7 +178,8 @@ mod tests {
     fn a_log_that_nobody_reads_stops_neither_requests_nor_the_end() {
         let (release, held) = sync_channel(0);
         let log = JsonLines::to(Stuck(held)).unwrap();
-        for _ in 0..WAITING + 100 {
+        // As many as wait, those in the buffer, and some more.
+        for _ in 0..WAITING + WRITE_BYTES / 100 {
             log.record(event());
         }
         assert!(log.lost.load(Ordering::Relaxed) > 0);
