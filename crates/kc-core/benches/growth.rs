@@ -37,7 +37,8 @@ use tokens::{ISSUER, Signer, encoded, es256, token, usual_payload};
 fn main() {
     let real = std::env::args().any(|argument| argument == "--bench");
     remembered(if real { &[1, 100, 2_000, 10_000, 100_000] } else { &[1, 10] });
-    keys(if real { &[1, 10, 100, 1_000] } else { &[1, 10] });
+    // A list of more than 100 keys is refused as a whole.
+    keys(if real { &[1, 10, 100] } else { &[1, 10] });
     realms(if real { &[1, 10, 50] } else { &[1, 2] });
     roles(if real { &[1, 10, 100, 500] } else { &[1, 10] });
 }
