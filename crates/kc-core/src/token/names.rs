@@ -1,78 +1,61 @@
 //! A few names in one piece of memory.
 
-use std::cell::RefCell;
+use std::cell::Cell;
 use std::fmt;
 use std::sync::Arc;
 
 /// A list of names, such as roles or audiences: one piece of memory however many there are, cheap to clone.
 #[derive(Clone, Default, Eq, PartialEq)]
 pub struct Names {
-    /// How many names there are, where each of them ends, and the names, one after the other: [`number`]s, then text.
+    /// The names, one after the other, each behind a letter that says how long it is.
     list: Option<Arc<str>>,
 }
 
-/// The letters of a number: seven bits each, the lowest first, so that they are text like the names.
-const DIGITS: usize = 4;
-
-/// What does not fit in four letters, 256 MiB of names, cannot come out of a token of 48 KiB; whoever builds such a list
-/// gets a short one.
-const LARGEST: usize = (1 << (7 * DIGITS)) - 1;
-
-fn number(letters: &[u8]) -> usize {
-    letters.iter().rev().fold(0, |number, letter| number << 7 | usize::from(*letter))
+/// The letter for a length in bytes: the one with that number, most often a single byte.
+///
+/// Numbers between stand for no letter (they are UTF-16's surrogates) and are left out. From 1,112,064 bytes on there is
+/// none at all; neither a token nor an answer that is read may be half as long.
+fn letter(length: usize) -> Option<char> {
+    let number = u32::try_from(length).ok()?;
+    char::from_u32(if number < FIRST_SURROGATE { number } else { number.saturating_add(SURROGATES) })
 }
 
-fn letters(number: usize) -> impl Iterator<Item = char> {
-    // The mask leaves seven bits, which fit.
-    (0..DIGITS).map(move |n| char::from(u8::try_from(number >> (7 * n) & 0x7f).unwrap_or_default()))
+fn length(letter: char) -> usize {
+    let number = u32::from(letter);
+    let length = if number < FIRST_SURROGATE { number } else { number.saturating_sub(SURROGATES) };
+    length as usize
 }
+
+const FIRST_SURROGATE: u32 = 0xd800;
+const SURROGATES: u32 = 0x800;
 
 impl Names {
-    /// The names in the order given, doubles included.
+    /// The names in the order given, doubles included. One of a megabyte and more is left out.
     #[must_use]
     pub fn new<S: AsRef<str>>(names: impl IntoIterator<Item = S>) -> Self {
-        let names: Vec<S> = names.into_iter().collect();
-        Self::of(names.iter().map(AsRef::as_ref))
-    }
-
-    /// The same for names that are at hand already.
-    pub(crate) fn of<'n>(names: impl Iterator<Item = &'n str> + Clone) -> Self {
         thread_local! {
             // Where lists are put together: their own memory is then of the right size, and the only one asked for.
-            static DRAFT: RefCell<String> = const { RefCell::new(String::new()) };
+            static DRAFT: Cell<String> = const { Cell::new(String::new()) };
         }
-        let ends = names.clone().scan(0_usize, |end, name| {
-            *end = end.saturating_add(name.len());
-            (*end <= LARGEST).then_some(*end)
-        });
-        let count = ends.clone().count().min(LARGEST);
-        if count == 0 {
-            return Self::default();
+        // Taken, not borrowed: whoever gives the names may make lists, too.
+        let mut draft = DRAFT.take();
+        draft.clear();
+        for name in names {
+            let name = name.as_ref();
+            if let Some(letter) = letter(name.len()) {
+                draft.push(letter);
+                draft.push_str(name);
+            }
         }
-        DRAFT.with_borrow_mut(|draft| {
-            draft.clear();
-            draft.extend(letters(count));
-            ends.take(count).for_each(|end| draft.extend(letters(end)));
-            draft.extend(names.take(count));
-            Self { list: Some(Arc::from(draft.as_str())) }
-        })
-    }
-
-    /// Where each name ends, and the names.
-    fn parts(&self) -> (impl ExactSizeIterator<Item = usize>, &str) {
-        let parts = self.list.as_deref().and_then(|list| {
-            let (count, _) = list.as_bytes().split_at_checked(DIGITS)?;
-            let (numbers, text) = list.split_at_checked(DIGITS * (number(count) + 1))?;
-            Some((numbers.as_bytes().get(DIGITS..)?, text))
-        });
-        let (ends, text) = parts.unwrap_or_default();
-        (ends.chunks_exact(DIGITS).map(number), text)
+        let list = (!draft.is_empty()).then(|| Arc::from(draft.as_str()));
+        DRAFT.set(draft);
+        Self { list }
     }
 
     /// How many there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.parts().0.len()
+        self.iter().count()
     }
 
     /// Whether there are none.
@@ -83,26 +66,20 @@ impl Names {
 
     /// In the order they came.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
-        let (ends, text) = self.parts();
-        let mut start = 0;
-        ends.filter_map(move |end| {
-            let name = text.get(start..end);
-            start = end;
-            name
+        let mut rest = self.list.as_deref().unwrap_or_default();
+        std::iter::from_fn(move || {
+            let mut letters = rest.chars();
+            let length = length(letters.next()?);
+            let (name, others) = letters.as_str().split_at_checked(length)?;
+            rest = others;
+            Some(name)
         })
     }
 
     /// Whether `name` is among them; case matters.
     #[must_use]
     pub fn contains(&self, name: &str) -> bool {
-        let (mut ends, text) = self.parts();
-        let mut start = 0;
-        // The length first: most are told apart by it, without looking at the text.
-        ends.any(|end| {
-            let have = start..end;
-            start = end;
-            have.len() == name.len() && text.as_bytes().get(have) == Some(name.as_bytes())
-        })
+        self.iter().any(|have| have == name)
     }
 
     /// In alphabetical order (by code point), each once.
@@ -149,15 +126,22 @@ mod tests {
     }
 
     #[test]
-    fn lists_of_any_length_are_read_as_they_were_written() {
-        for count in [1, 127, 128, 129, 20_000] {
-            let names: Vec<String> = (0..count).map(|n| format!("{n:0>9}")).collect();
-            let list = Names::new(&names);
-            assert!(list.iter().eq(names.iter().map(String::as_str)), "{count}");
-            assert_eq!(list.len(), count);
-            assert!(list.contains(&names[count - 1]) && !list.contains("00000000x"), "{count}");
+    fn names_of_any_length_come_back() {
+        for length in [1, 127, 128, 2_047, 2_048, 0xd7ff, 0xd800, 0xe000, 0xffff, 0x1_0000, 1_112_063] {
+            let names = ["a", &"b".repeat(length), "c"];
+            assert!(Names::new(names).iter().eq(names), "{length}");
         }
-        assert_eq!(number(&letters(LARGEST).map(|letter| letter as u8).collect::<Vec<_>>()), LARGEST);
+        let names = ["a", &"b".repeat(1_112_064), "c"];
+        assert!(Names::new(names).iter().eq(["a", "c"]));
+    }
+
+    #[test]
+    fn names_that_are_made_while_others_are_stay_apart() {
+        let inner = ["b", "c"].map(|name| Names::new([name, "d"]).iter().collect::<String>());
+        assert_eq!(inner, ["bd", "cd"]);
+        let outer =
+            Names::new(["a", "e"].iter().map(|name| Names::new([name, "d"]).iter().collect::<String>()));
+        assert_eq!(outer.to_vec(), ["ad", "ed"]);
     }
 
     #[test]
