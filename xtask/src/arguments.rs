@@ -1,8 +1,9 @@
 //! What was asked for on the command line.
 
 use std::fmt;
+use std::time::Duration;
 
-use crate::suites;
+use crate::suites::{self, Choice};
 
 const GENERAL: &str = "\
 One entry for everything a contributor or CI does.
@@ -55,10 +56,12 @@ const TEST: &str = "\
 Runs every suite in order and prints a table. A suite that fails does not stop the next one;
 none is ever left out without a word.
 
-Usage: cargo xtask test [--only SUITE]… [--list]
+Usage: cargo xtask test [--only SUITE]… [--long] [--fuzz-seconds N] [--list]
 
-  --only SUITE   run this suite only; may be given several times
-  --list         name the suites and what each does
+  --only SUITE       run this suite only; may be given several times
+  --long             also what takes long and is left out otherwise: the suite `fuzz`
+  --fuzz-seconds N   how long each fuzz target runs, default 60
+  --list             name the suites and what each does
 
 The output of each suite is also in target/xtask/SUITE.log. Exit code 1 when any suite fails.
 ";
@@ -81,8 +84,8 @@ pub(crate) enum Request {
     Keycloak(KeycloakAction),
     /// Name the suites.
     ListSuites,
-    /// Run these suites, or all when none is named.
-    Test(Vec<String>),
+    /// Run suites.
+    Test(Choice),
     /// Count code lines.
     Thin,
 }
@@ -141,27 +144,39 @@ fn keycloak(rest: &[&str]) -> Result<Request, Mistake> {
 }
 
 fn test(rest: &[&str]) -> Result<Request, Mistake> {
-    let mut only = Vec::new();
+    let mut choice = Choice::default();
     let mut list = false;
     let mut rest = rest.iter();
     while let Some(&argument) = rest.next() {
-        let suite = match argument {
-            "--list" => {
-                list = true;
-                continue;
-            }
-            "--only" => rest.next().copied().ok_or_else(|| Mistake("`--only` needs a suite".to_owned()))?,
-            other => other
-                .strip_prefix("--only=")
-                .ok_or_else(|| Mistake(format!("`test` has no argument `{other}`; see `--help`")))?,
+        let (name, value) = argument.split_once('=').map_or((argument, None), |(name, v)| (name, Some(v)));
+        let mut value = |of: &str| {
+            let missing = || Mistake(format!("`{name}` needs {of}"));
+            value.or_else(|| rest.next().copied()).ok_or_else(missing)
         };
-        if !suites::ALL.iter().any(|s| s.name == suite) {
-            let names: Vec<&str> = suites::ALL.iter().map(|s| s.name).collect();
-            return Err(Mistake(format!("no suite `{suite}`; there are {}", names.join(", "))));
+        match name {
+            "--list" => list = true,
+            "--long" => choice.long = true,
+            "--only" => choice.only.push(suite(value("a suite")?)?),
+            "--fuzz-seconds" => choice.fuzz_for = seconds(value("a number of seconds")?)?,
+            _ => return Err(Mistake(format!("`test` has no argument `{argument}`; see `--help`"))),
         }
-        only.push(suite.to_owned());
     }
-    Ok(if list { Request::ListSuites } else { Request::Test(only) })
+    Ok(if list { Request::ListSuites } else { Request::Test(choice) })
+}
+
+fn suite(name: &str) -> Result<String, Mistake> {
+    if suites::names().any(|(known, _)| known == name) {
+        return Ok(name.to_owned());
+    }
+    let names: Vec<&str> = suites::names().map(|(name, _)| name).collect();
+    Err(Mistake(format!("no suite `{name}`; there are {}", names.join(", "))))
+}
+
+fn seconds(number: &str) -> Result<Duration, Mistake> {
+    match number.parse() {
+        Ok(seconds @ 1..=86_400) => Ok(Duration::from_secs(seconds)),
+        _ => Err(Mistake(format!("`{number}` is no number of seconds from 1 to 86400"))),
+    }
 }
 
 #[cfg(test)]
@@ -187,7 +202,7 @@ mod tests {
 
     #[test]
     fn several_suites_are_kept_in_the_order_given() {
-        let both = vec!["lint".to_owned(), "format".to_owned()];
+        let both = Choice { only: vec!["lint".to_owned(), "format".to_owned()], ..Choice::default() };
         assert_eq!(read("test --only lint --only=format"), Ok(Request::Test(both)));
     }
 
@@ -200,6 +215,19 @@ mod tests {
     #[test]
     fn only_without_a_suite_is_refused() {
         assert!(read("test --only").is_err());
+    }
+
+    #[test]
+    fn fuzzing_is_asked_for_by_long_and_takes_a_minute_unless_said_otherwise() {
+        let minute = Choice { long: true, fuzz_for: Duration::from_secs(60), ..Choice::default() };
+        assert_eq!(read("test --long"), Ok(Request::Test(minute)));
+        let short =
+            Choice { only: vec!["fuzz".to_owned()], fuzz_for: Duration::from_secs(5), ..Choice::default() };
+        assert_eq!(read("test --only fuzz --fuzz-seconds 5"), Ok(Request::Test(short)));
+        for wrong in ["0", "-1", "1m", "", "86401"] {
+            assert!(read(&format!("test --fuzz-seconds={wrong}")).is_err(), "{wrong}");
+        }
+        assert!(read("test --fuzz-seconds").is_err());
     }
 
     #[test]

@@ -29,6 +29,13 @@ const LAYERS: &[Layer] = &[
     Layer { name: "kc-poem", ours: &["kc-core"], never: &[], frameworks: &["poem"] },
 ];
 
+/// Exceptions to `never`: a crate of ours, another one, and the feature of the first that alone brings the other. Without the
+/// feature, which must not be a default one, whatever names the other crate does not compile.
+const BY_FEATURE: &[(&str, &str, &str)] = &[
+    // The suites for kc-core's traits have to know them.
+    ("kc-conformance", "kc-core", "contract"),
+];
+
 /// Web frameworks and what belongs to one: the first part of a crate's name.
 const FRAMEWORKS: &[&str] =
     &["actix", "axum", "gotham", "ntex", "poem", "rocket", "salvo", "tide", "tonic", "tower", "viz", "warp"];
@@ -105,7 +112,12 @@ fn one(workspace: &Workspace, package: &Package, layer: &Layer) -> Vec<String> {
         let (from, to) = (package.name.as_str(), dependency.name.as_str());
         let for_tests = dependency.kind == Kind::Dev;
         if let Some(ours) = workspace.package(to) {
-            if layer.never.contains(&to) {
+            let exception = BY_FEATURE.iter().find(|(of, other, _)| (*of, *other) == (from, to));
+            if let Some((_, _, feature)) = exception {
+                if !package.only_by_feature(dependency, feature) {
+                    broken.push(format!("{from} depends on {to}: only its feature `{feature}` may bring it"));
+                }
+            } else if layer.never.contains(&to) {
                 broken.push(format!("{from} depends on {to}: not even its tests may"));
             } else if !for_tests && !layer.ours.contains(&to) {
                 broken.push(format!("{from} depends on {to}: arrows only point down"));
@@ -197,6 +209,36 @@ mod tests {
     fn the_issuer_may_not_use_core_even_in_tests() {
         assert_eq!(broken("", "", r#"{"name":"kc-core","kind":"dev"}"#).len(), 1);
         assert_eq!(broken("", "", r#"{"name":"kc-core"}"#).len(), 1);
+    }
+
+    #[test]
+    fn what_only_a_feature_may_bring_is_refused_otherwise() {
+        let layers = &[
+            Layer { name: "kc-conformance", ours: &[], never: &["kc-core"], frameworks: &[] },
+            Layer { name: "kc-core", ours: &[], never: &[], frameworks: &[] },
+        ];
+        let broken = |dependency: &str, features: &str| {
+            let packages = format!(
+                r#"{{"name":"kc-conformance","manifest_path":"/w/crates/kc-conformance/Cargo.toml","features":{features},"dependencies":[{dependency}]}},
+                   {{"name":"kc-core","manifest_path":"/w/crates/kc-core/Cargo.toml"}}"#
+            );
+            let metadata =
+                format!(r#"{{"workspace_root":"/w","target_directory":"/t","packages":[{packages}]}}"#);
+            direct(&Workspace::from_metadata(&metadata).unwrap(), layers).len()
+        };
+        let (optional, always) = (r#"{"name":"kc-core","optional":true}"#, r#"{"name":"kc-core"}"#);
+        let right = r#"{"contract":["dep:kc-core"]}"#;
+        assert_eq!(broken(optional, right), 0);
+        assert_eq!(broken(always, right), 1);
+        assert_eq!(broken(r#"{"name":"kc-core","kind":"dev"}"#, right), 1);
+        assert_eq!(broken(optional, r#"{"default":["contract"],"contract":["dep:kc-core"]}"#), 1);
+        assert_eq!(
+            broken(optional, r#"{"default":["all"],"all":["contract"],"contract":["dep:kc-core"]}"#),
+            1
+        );
+        assert_eq!(broken(optional, r#"{"contract":["dep:kc-core"],"other":["kc-core/x"]}"#), 1);
+        assert_eq!(broken(optional, r#"{"contract":["dep:kc-core"],"other":["dep:kc-core"]}"#), 1);
+        assert_eq!(broken(optional, r#"{"contract":["dep:kc-core"],"other":["kc-core?/x"]}"#), 0);
     }
 
     #[test]

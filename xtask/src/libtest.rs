@@ -45,6 +45,8 @@ impl Tally {
 pub(crate) struct Report {
     /// For each test binary (its file name) or, of doc tests, each library.
     pub(crate) tallies: BTreeMap<String, Tally>,
+    /// Who issued the tokens, where a test says so: `issuer: …`.
+    pub(crate) issuers: BTreeMap<String, String>,
     /// Binaries that ended without a result line: they crashed.
     pub(crate) crashed: Vec<String>,
 }
@@ -59,6 +61,9 @@ impl Report {
             } else if let (Some(tally), Some((name, seen))) = (Tally::from_line(line), running.as_mut()) {
                 *seen = true;
                 report.tallies.entry(name.clone()).or_default().add(tally);
+            } else if let (Some(issuer), Some((name, _))) = (line.strip_prefix("issuer: "), running.as_ref())
+            {
+                report.issuers.insert(name.clone(), issuer.to_owned());
             }
         }
         report.finish(running);
@@ -104,6 +109,15 @@ mod tests {
         assert_eq!(report.tallies["kc_core-1a"], Tally { passed: 2, ..Tally::default() });
         assert_eq!(report.tallies["guard-2b"], Tally { passed: 1, failed: 1, ignored: 0 });
         assert!(report.crashed.is_empty());
+    }
+
+    #[test]
+    fn a_conformance_test_says_who_issued_its_tokens() {
+        let output = "     Running tests/conformance.rs (target/debug/deps/conformance-1a)\ntest a/b ... ok\n\n\
+            issuer: the embedded issuer\n\ntest result: ok. 1 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out\n";
+        let report = Report::read(output);
+        assert_eq!(report.issuers["conformance-1a"], "the embedded issuer");
+        assert_eq!(report.tallies["conformance-1a"].passed, 1);
     }
 
     #[test]

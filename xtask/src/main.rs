@@ -3,12 +3,14 @@
 mod arguments;
 mod bench;
 mod code_lines;
+mod fuzz;
 mod keycloak;
 mod layers;
 mod libtest;
 mod process;
 mod suites;
 mod summary;
+mod test_run;
 mod thin;
 mod tools;
 mod workspace;
@@ -47,12 +49,12 @@ fn obey(request: Request) -> Result<bool, Failure> {
         }
         Request::Keycloak(action) => keycloak::obey(&Workspace::load()?, action),
         Request::ListSuites => {
-            for suite in suites::ALL {
-                println!("{:<12} {}", suite.name, suite.about);
+            for (name, about) in suites::names() {
+                println!("{name:<20} {about}");
             }
             Ok(true)
         }
-        Request::Test(only) => suites::run(&Workspace::load()?, &only),
+        Request::Test(choice) => suites::run(&Workspace::load()?, &choice),
         Request::Thin => {
             let report = thin::measure(&Workspace::load()?)?;
             print!("{report}");

@@ -2,15 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::process::Command;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use serde_json::Value;
-
-use crate::libtest::{Report, Tally};
+use crate::libtest::Report;
 use crate::process::{self, Failure, Log};
 use crate::summary::{Outcome, Row, Summary, Verdict};
+use crate::test_run::{TestRun, cargo_test};
 use crate::workspace::{Package, Workspace};
-use crate::{keycloak, layers, thin, tools};
+use crate::{fuzz, keycloak, layers, thin, tools};
 
 /// One named group of checks.
 #[derive(Debug)]
@@ -56,11 +55,21 @@ pub(crate) const ALL: &[Suite] = &[
         run: features,
     },
     Suite { name: "tests", about: "unit and integration tests that need no server", run: tests },
+    Suite {
+        name: "conformance",
+        about: "the conformance suite on each example, with the embedded issuer",
+        run: conformance,
+    },
     Suite { name: "doctests", about: "the examples in the documentation", run: doctests },
     Suite {
         name: "keycloak",
         about: "the tests against a real Keycloak, which is started and stopped",
         run: real_keycloak,
+    },
+    Suite {
+        name: "conformance-keycloak",
+        about: "the same with a real Keycloak as the issuer, which is started and stopped",
+        run: conformance_on_keycloak,
     },
     Suite {
         name: "browser",
@@ -73,27 +82,70 @@ pub(crate) const ALL: &[Suite] = &[
 const KEYCLOAK_PACKAGE: &str = "keycloak-tests";
 /// A test of another package that needs one: what the embedded issuer answers, compared.
 const KEYCLOAK_TEST: (&str, &str) = ("kc-dev", "agrees_with_keycloak");
+/// Services that the conformance suite judges, and the test that does it. It runs on two issuers, so not among the others.
+const SERVICES: [&str; 4] = ["actix-web-service", "axum-service", "custom-framework", "poem-service"];
+const CONFORMANCE_TEST: &str = "conformance";
 /// The package whose tests all need a real Keycloak and a browser.
 const BROWSER_PACKAGE: &str = "browser-tests";
-/// Where the tests find the server.
-const KEYCLOAK_URL: &str = "KC_TEST_KEYCLOAK_URL";
 
-/// Runs the suites named, or all; prints the table; `true` when none failed.
-pub(crate) fn run(workspace: &Workspace, only: &[String]) -> Result<bool, Failure> {
+/// Which suites to run, and how.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Choice {
+    /// These, or all that are not long when none is named.
+    pub(crate) only: Vec<String>,
+    /// Also what is long.
+    pub(crate) long: bool,
+    /// How long to run each fuzz target.
+    pub(crate) fuzz_for: Duration,
+}
+
+impl Default for Choice {
+    fn default() -> Self {
+        Self { only: Vec::new(), long: false, fuzz_for: Duration::from_secs(60) }
+    }
+}
+
+impl Choice {
+    fn has(&self, suite: &str, long: bool) -> bool {
+        if self.only.is_empty() { self.long || !long } else { self.only.iter().any(|name| name == suite) }
+    }
+}
+
+/// Each suite's name and what it does.
+pub(crate) fn names() -> impl Iterator<Item = (&'static str, &'static str)> {
+    ALL.iter().map(|suite| (suite.name, suite.about)).chain([(fuzz::NAME, fuzz::ABOUT)])
+}
+
+/// Runs the suites chosen; prints the table; `true` when none failed.
+pub(crate) fn run(workspace: &Workspace, choice: &Choice) -> Result<bool, Failure> {
     let mut summary = Summary::default();
-    for suite in ALL.iter().filter(|suite| only.is_empty() || only.iter().any(|name| name == suite.name)) {
-        let mut log = Log::create(workspace.target.join("xtask").join(format!("{}.log", suite.name)))?;
-        log.line(&format!("\n=== {}: {}", suite.name, suite.about));
-        let started = Instant::now();
-        let outcome = (suite.run)(workspace, &mut log).unwrap_or_else(|e| Outcome::failed(e.to_string()));
-        if let Verdict::Failed(why) = &outcome.verdict {
-            log.line(&format!("{} FAILED: {why}\n(all of it: {})", suite.name, log.path().display()));
-        }
-        summary.0.push(Row { suite: suite.name, outcome, took: started.elapsed() });
+    for suite in ALL.iter().filter(|suite| choice.has(suite.name, false)) {
+        summary.0.push(record(workspace, suite.name, suite.about, |log| (suite.run)(workspace, log))?);
+    }
+    if choice.has(fuzz::NAME, true) {
+        let run = |log: &mut Log| fuzz::run(workspace, choice.fuzz_for, log);
+        summary.0.push(record(workspace, fuzz::NAME, fuzz::ABOUT, run)?);
     }
     let mut log = Log::create(workspace.target.join("xtask/summary.log"))?;
     log.line(summary.to_string().trim_end());
     Ok(summary.passed())
+}
+
+/// Runs one suite, with a log of its own.
+fn record(
+    workspace: &Workspace,
+    suite: &'static str,
+    about: &str,
+    run: impl FnOnce(&mut Log) -> Result<Outcome, Failure>,
+) -> Result<Row, Failure> {
+    let mut log = Log::create(workspace.target.join("xtask").join(format!("{suite}.log")))?;
+    log.line(&format!("\n=== {suite}: {about}"));
+    let started = Instant::now();
+    let outcome = run(&mut log).unwrap_or_else(|e| Outcome::failed(e.to_string()));
+    if let Verdict::Failed(why) = &outcome.verdict {
+        log.line(&format!("{suite} FAILED: {why}\n(all of it: {})", log.path().display()));
+    }
+    Ok(Row { suite, outcome, took: started.elapsed() })
 }
 
 fn tools(workspace: &Workspace, log: &mut Log) -> Result<Outcome, Failure> {
@@ -101,7 +153,7 @@ fn tools(workspace: &Workspace, log: &mut Log) -> Result<Outcome, Failure> {
         [&tools::C_COMPILER, &tools::BROWSER].into_iter().chain(tools::KEYCLOAK).collect();
     tools::ensure(&programs, log)?;
     tools::ensure_components(workspace, log)?;
-    tools::ensure_cargo_deny(workspace, log)?;
+    tools::ensure_cargo_tool(&tools::CARGO_DENY, workspace, log)?;
     Ok(Outcome::passed(format!("{} programs", programs.len() + 3)))
 }
 
@@ -225,7 +277,7 @@ fn advisories(workspace: &Workspace, log: &mut Log) -> Result<Outcome, Failure> 
 }
 
 fn deny(workspace: &Workspace, log: &mut Log) -> Result<Command, Failure> {
-    let mut command = Command::new(tools::ensure_cargo_deny(workspace, log)?.join("cargo-deny"));
+    let mut command = Command::new(tools::ensure_cargo_tool(&tools::CARGO_DENY, workspace, log)?);
     command.current_dir(&workspace.root).args(["--color", "never", "--all-features", "--locked"]);
     Ok(command)
 }
@@ -236,10 +288,10 @@ fn tests(workspace: &Workspace, log: &mut Log) -> Result<Outcome, Failure> {
     arguments.extend(elsewhere.iter().flat_map(|package| ["--exclude", package]));
     // Integration tests are named one by one, because one of them needs the server.
     for package in workspace.packages.iter().filter(|package| !elsewhere.contains(&&*package.name)) {
-        for test in
-            package.tests.iter().filter(|test| (package.name.as_str(), test.as_str()) != KEYCLOAK_TEST)
-        {
-            arguments.extend(["--test", test]);
+        for test in package.tests.iter().map(String::as_str) {
+            if (package.name.as_str(), test) != KEYCLOAK_TEST && test != CONFORMANCE_TEST {
+                arguments.extend(["--test", test]);
+            }
         }
     }
     let run = cargo_test(workspace, log, &arguments, None)?;
@@ -258,7 +310,8 @@ fn doctests(workspace: &Workspace, log: &mut Log) -> Result<Outcome, Failure> {
         named.map_or(library, |package| &package.name).to_owned()
     };
     let tallies = report.tallies.iter().map(|(library, tally)| (name(library), *tally)).collect();
-    let run = TestRun { success: ran.success, tallies, crashed: report.crashed };
+    let issuers = BTreeMap::new();
+    let run = TestRun { success: ran.success, tallies, issuers, crashed: report.crashed };
     Ok(run.outcome(std::iter::empty()))
 }
 
@@ -279,14 +332,14 @@ fn real_keycloak(workspace: &Workspace, log: &mut Log) -> Result<Outcome, Failur
     run.tallies.extend(issuer.tallies);
     run.crashed.extend(issuer.crashed);
     let mut outcome = run.outcome([KEYCLOAK_PACKAGE, package].into_iter());
+    let mut findings = Vec::new();
     for (name, tally) in &outcome.tests {
         if tally.passed + tally.failed == 0 {
-            let why = format!("{name} ran no test against the real server");
-            outcome.verdict = match outcome.verdict {
-                Verdict::Failed(others) => Verdict::Failed(format!("{others}\n{why}")),
-                _ => Verdict::Failed(why),
-            };
+            findings.push(format!("{name} ran no test against the real server"));
         }
+    }
+    for finding in findings {
+        outcome.also(finding);
     }
     Ok(outcome)
 }
@@ -303,93 +356,56 @@ fn browser(workspace: &Workspace, log: &mut Log) -> Result<Outcome, Failure> {
     Ok(outcome)
 }
 
-/// What a `cargo test` did, by package.
-#[derive(Debug)]
-struct TestRun {
-    success: bool,
-    tallies: BTreeMap<String, Tally>,
-    crashed: Vec<String>,
+fn conformance(workspace: &Workspace, log: &mut Log) -> Result<Outcome, Failure> {
+    conformance_with(workspace, log, None)
 }
 
-impl TestRun {
-    /// `packages` are shown even if they have no test.
-    fn outcome<'a>(self, packages: impl Iterator<Item = &'a str>) -> Outcome {
-        let mut tallies: BTreeMap<String, Tally> =
-            packages.map(|name| (name.to_owned(), Tally::default())).collect();
-        let mut all = Tally::default();
-        for (name, tally) in self.tallies {
-            all.add(tally);
-            tallies.entry(name).or_default().add(tally);
-        }
-        let mut findings = Vec::new();
-        if all.failed > 0 {
-            findings.push(format!("{} tests failed", all.failed));
-        }
-        if all.ignored > 0 {
-            findings.push(format!("{} tests are ignored: a test runs or goes", all.ignored));
-        }
-        findings.extend(self.crashed.into_iter().map(|name| format!("{name} ended before its result")));
-        if !self.success && findings.is_empty() {
-            findings.push("cargo test failed: it is in the log".to_owned());
-        }
-        Outcome {
-            tests: tallies.into_iter().collect(),
-            ..Outcome::of(&findings, format!("{} tests", all.total()))
-        }
-    }
+fn conformance_on_keycloak(workspace: &Workspace, log: &mut Log) -> Result<Outcome, Failure> {
+    let server = keycloak::start(workspace, log)?;
+    let outcome = conformance_with(workspace, log, Some(&server.url));
+    server.stop(log)?;
+    outcome
 }
 
-/// Builds, to learn which binary belongs to which package, then runs.
-fn cargo_test(
+/// The suite on each service: with the Keycloak there, or with the embedded issuer.
+fn conformance_with(
     workspace: &Workspace,
     log: &mut Log,
-    arguments: &[&str],
     keycloak: Option<&str>,
-) -> Result<TestRun, Failure> {
-    let command = || {
-        let mut command = workspace.cargo();
-        command.args(["test", "--all-features", "--no-fail-fast"]).args(arguments);
-        match keycloak {
-            Some(url) => command.env(KEYCLOAK_URL, url),
-            None => command.env_remove(KEYCLOAK_URL),
-        };
-        command
+) -> Result<Outcome, Failure> {
+    let mut arguments = Vec::new();
+    for service in SERVICES {
+        let has_test = |package: &Package| package.tests.iter().any(|test| test == CONFORMANCE_TEST);
+        if !workspace.package(service).is_some_and(has_test) {
+            return Err(Failure::new(format!("{service} has no test `{CONFORMANCE_TEST}`")));
+        }
+        arguments.extend(["--package", service]);
+    }
+    arguments.extend(["--test", CONFORMANCE_TEST]);
+    let run = cargo_test(workspace, log, &arguments, keycloak)?;
+    let expected = match keycloak {
+        Some(url) => format!(" at {url}"),
+        None => "the embedded issuer".to_owned(),
     };
-    let built = process::run_for_output(
-        command().args(["--no-run", "--message-format", "json-render-diagnostics"]),
-        log,
-    )?;
-    if !built.success {
-        return Err(Failure::new("the tests do not build"));
+    let mut findings = Vec::new();
+    for service in SERVICES {
+        let issuer = run.issuers.get(service).map_or("no issuer", String::as_str);
+        if !issuer.ends_with(&expected) {
+            findings.push(format!("{service} was to run on{expected}, but ran on {issuer}"));
+        }
     }
-    let owners = owners(&built.output);
-    let ran = process::run(&mut command(), log)?;
-    let report = Report::read(&ran.output);
-    let mut tallies: BTreeMap<String, Tally> = BTreeMap::new();
-    for (binary, tally) in report.tallies {
-        let owner = owners.get(&binary).unwrap_or(&binary);
-        tallies.entry(owner.clone()).or_default().add(tally);
+    let issuer = run.issuers.values().next().cloned().unwrap_or_default();
+    let mut outcome = run.outcome(SERVICES.into_iter());
+    outcome.count = format!("{} with {issuer}", outcome.count);
+    for (service, tally) in &outcome.tests {
+        if tally.passed + tally.failed == 0 {
+            findings.push(format!("{service} ran no case"));
+        }
     }
-    Ok(TestRun { success: ran.success, tallies, crashed: report.crashed })
-}
-
-/// The package of each test binary, by the binary's file name, from cargo's JSON messages.
-fn owners(messages: &str) -> BTreeMap<String, String> {
-    let owner = |line: &str| {
-        let message: Value = serde_json::from_str(line).ok()?;
-        let binary = message.get("executable")?.as_str()?.rsplit('/').next()?.to_owned();
-        Some((binary, package_name(message.get("package_id")?.as_str()?)?))
-    };
-    messages.lines().filter_map(owner).collect()
-}
-
-/// The name in a package id: `path+file:///w/crates/kc-core#0.1.0` or `path+file:///w/tests/keycloak#keycloak-tests@0.1.0`.
-fn package_name(id: &str) -> Option<String> {
-    let (path, fragment) = id.rsplit_once('#')?;
-    match fragment.split_once('@') {
-        Some((name, _)) => Some(name.to_owned()),
-        None => path.rsplit('/').next().map(str::to_owned),
+    for finding in findings {
+        outcome.also(finding);
     }
+    Ok(outcome)
 }
 
 fn verdict(success: bool, otherwise: &str, count: String) -> Outcome {
@@ -400,25 +416,6 @@ fn verdict(success: bool, otherwise: &str, count: String) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_name_of_a_package_is_read_from_both_forms_of_its_id() {
-        assert_eq!(package_name("path+file:///w/crates/kc-core#0.1.0").as_deref(), Some("kc-core"));
-        assert_eq!(
-            package_name("path+file:///w/tests/keycloak#keycloak-tests@0.1.0").as_deref(),
-            Some("keycloak-tests")
-        );
-    }
-
-    #[test]
-    fn a_test_binary_is_traced_to_its_package() {
-        let messages = concat!(
-            r#"{"reason":"compiler-artifact","package_id":"path+file:///w/crates/kc-core#0.1.0","executable":null}"#,
-            "\nnot json\n",
-            r#"{"reason":"compiler-artifact","package_id":"path+file:///w/crates/kc-core#0.1.0","executable":"/t/debug/deps/guard-1a"}"#,
-        );
-        assert_eq!(owners(messages), BTreeMap::from([("guard-1a".to_owned(), "kc-core".to_owned())]));
-    }
 
     #[test]
     fn a_crate_is_built_bare_with_each_feature_and_with_all() {
@@ -442,35 +439,18 @@ mod tests {
         );
     }
 
-    fn run(tally: Tally, crashed: &[&str], success: bool) -> Outcome {
-        let tallies = BTreeMap::from([("a".to_owned(), tally)]);
-        let crashed = crashed.iter().map(|&name| name.to_owned()).collect();
-        TestRun { success, tallies, crashed }.outcome(["a", "b"].into_iter())
-    }
-
     #[test]
-    fn a_package_without_tests_is_shown_with_none() {
-        let outcome = run(Tally { passed: 2, ..Tally::default() }, &[], true);
-        assert_eq!(outcome.verdict, Verdict::Passed);
-        assert_eq!(outcome.tests.iter().map(|(_, tally)| tally.passed).collect::<Vec<_>>(), [2, 0]);
-    }
-
-    #[test]
-    fn ignored_failed_and_crashed_tests_each_fail_the_suite() {
-        let good = Tally { passed: 2, ..Tally::default() };
-        for outcome in [
-            run(Tally { ignored: 1, ..good }, &[], true),
-            run(Tally { failed: 1, ..good }, &[], false),
-            run(good, &["guard-1a"], true),
-            run(good, &[], false),
-        ] {
-            assert!(matches!(outcome.verdict, Verdict::Failed(_)), "{outcome:?}");
-        }
+    fn what_is_long_runs_when_it_is_asked_for_by_name_or_as_such() {
+        let only = |name: &str| Choice { only: vec![name.to_owned()], ..Choice::default() };
+        assert!(only("fuzz").has("fuzz", true) && !only("lint").has("fuzz", true));
+        assert!(Choice { long: true, ..Choice::default() }.has("fuzz", true));
+        assert!(!Choice::default().has("fuzz", true) && Choice::default().has("lint", false));
+        assert!(!Choice { long: true, ..only("lint") }.has("fuzz", true));
     }
 
     #[test]
     fn no_two_suites_have_one_name() {
-        let names: std::collections::BTreeSet<_> = ALL.iter().map(|suite| suite.name).collect();
-        assert_eq!(names.len(), ALL.len());
+        let distinct: std::collections::BTreeSet<_> = names().map(|(name, _)| name).collect();
+        assert_eq!(distinct.len(), names().count());
     }
 }

@@ -38,6 +38,14 @@ impl Outcome {
         Self { verdict, ..Self::passed(count) }
     }
 
+    /// Adds a finding.
+    pub(crate) fn also(&mut self, finding: String) {
+        self.verdict = match std::mem::replace(&mut self.verdict, Verdict::Passed) {
+            Verdict::Failed(others) => Verdict::Failed(format!("{others}\n{finding}")),
+            _ => Verdict::Failed(finding),
+        };
+    }
+
     pub(crate) fn failed(why: impl Into<String>) -> Self {
         Self { verdict: Verdict::Failed(why.into()), ..Self::passed("") }
     }
@@ -67,7 +75,7 @@ impl Summary {
 
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "\n{:<12} {:<12} {:>8}  what", "suite", "result", "time")?;
+        writeln!(f, "\n{:<20} {:<12} {:>8}  what", "suite", "result", "time")?;
         let mut all = Tally::default();
         let mut impossible = 0;
         for row in &self.0 {
@@ -77,21 +85,21 @@ impl fmt::Display for Summary {
                 Verdict::Passed => "ok",
             };
             let line =
-                format!("{:<12} {result:<12} {:>8}  {}", row.suite, seconds(row.took), row.outcome.count);
+                format!("{:<20} {result:<12} {:>8}  {}", row.suite, seconds(row.took), row.outcome.count);
             writeln!(f, "{}", line.trim_end())?;
             for (package, tally) in &row.outcome.tests {
                 all.add(*tally);
-                writeln!(f, "{:<36}{package:<20} {}", "", counts(*tally))?;
+                writeln!(f, "{:<44}{package:<20} {}", "", counts(*tally))?;
             }
             match &row.outcome.verdict {
                 Verdict::Failed(why) => {
                     for line in why.lines() {
-                        writeln!(f, "{:<36}{line}", "")?;
+                        writeln!(f, "{:<44}{line}", "")?;
                     }
                 }
                 Verdict::Impossible(why) => {
                     impossible += 1;
-                    writeln!(f, "{:<36}not possible here: {why}", "")?;
+                    writeln!(f, "{:<44}not possible here: {why}", "")?;
                 }
                 Verdict::Passed => {}
             }

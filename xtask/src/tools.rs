@@ -48,8 +48,15 @@ pub(crate) const WRK: Tool = Tool { name: "wrk", present: || on_path("wrk"), pac
 pub(crate) const VALGRIND: Tool =
     Tool { name: "Valgrind", present: || runs("valgrind", "--version"), packages: &[&["valgrind"]] };
 
-/// The release of cargo-deny that `deny.toml` was written for.
-const CARGO_DENY: &str = "0.20.2";
+/// A program of cargo's, of the release that our use of it was written for.
+#[derive(Debug)]
+pub(crate) struct CargoTool {
+    name: &'static str,
+    release: &'static str,
+}
+
+pub(crate) const CARGO_DENY: CargoTool = CargoTool { name: "cargo-deny", release: "0.20.2" };
+pub(crate) const CARGO_FUZZ: CargoTool = CargoTool { name: "cargo-fuzz", release: "0.13.2" };
 
 /// Makes sure that all are there: installs as root on Debian or Ubuntu, else fails and says what to install.
 pub(crate) fn ensure(tools: &[&Tool], log: &mut Log) -> Result<(), Failure> {
@@ -87,31 +94,26 @@ pub(crate) fn ensure_components(workspace: &Workspace, log: &mut Log) -> Result<
     Ok(())
 }
 
-/// The folder that holds cargo-deny, which is built there when neither it nor the `PATH` has it.
-pub(crate) fn ensure_cargo_deny(workspace: &Workspace, log: &mut Log) -> Result<PathBuf, Failure> {
-    if let Some(folder) =
-        path_folders().into_iter().find(|folder| is_our_cargo_deny(&folder.join("cargo-deny")))
-    {
-        return Ok(folder);
+/// The program, which is built once when neither the `PATH` nor our own folder has it.
+pub(crate) fn ensure_cargo_tool(
+    tool: &CargoTool,
+    workspace: &Workspace,
+    log: &mut Log,
+) -> Result<PathBuf, Failure> {
+    let CargoTool { name, release } = tool;
+    let on_path = path_folders().into_iter().map(|folder| folder.join(name));
+    if let Some(program) = on_path.into_iter().find(|program| tool.is(program)) {
+        return Ok(program);
     }
     let home = cache()?.join("tools");
-    let folder = home.join("bin");
-    if !is_our_cargo_deny(&folder.join("cargo-deny")) {
-        log.line("cargo-deny is missing; building it once, about a minute");
+    let program = home.join("bin").join(name);
+    if !tool.is(&program) {
+        log.line(&format!("{name} is missing; building it once, about a minute"));
         // Unoptimised: it builds four times as fast and runs for a second or two either way.
         let ran = process::run(
             workspace
                 .cargo()
-                .args([
-                    "install",
-                    "cargo-deny",
-                    "--version",
-                    CARGO_DENY,
-                    "--locked",
-                    "--debug",
-                    "--force",
-                    "--root",
-                ])
+                .args(["install", name, "--version", release, "--locked", "--debug", "--force", "--root"])
                 .arg(&home)
                 .arg("--target-dir")
                 .arg(home.join("target")),
@@ -119,13 +121,22 @@ pub(crate) fn ensure_cargo_deny(workspace: &Workspace, log: &mut Log) -> Result<
         )?;
         if !ran.success {
             return Err(Failure::new(format!(
-                "cargo-deny could not be built; install it: cargo install cargo-deny --version {CARGO_DENY} --locked"
+                "{name} could not be built; install it: cargo install {name} --version {release} --locked"
             )));
         }
         // Hundreds of megabytes that nobody needs any more; a failure to remove them harms nothing.
         let _ = std::fs::remove_dir_all(home.join("target"));
     }
-    Ok(folder)
+    Ok(program)
+}
+
+impl CargoTool {
+    /// Whether that file is it.
+    fn is(&self, program: &Path) -> bool {
+        program.is_file()
+            && process::capture(Command::new(program).arg("--version"))
+                .is_ok_and(|said| said.trim() == format!("{} {}", self.name, self.release))
+    }
 }
 
 /// Where what the checks fetch is kept, outside the repository.
@@ -137,12 +148,6 @@ fn cache() -> Result<PathBuf, Failure> {
         .ok_or_else(|| {
             Failure::new("neither KC_CACHE, XDG_CACHE_HOME nor HOME is set: where to keep what is fetched?")
         })
-}
-
-fn is_our_cargo_deny(program: &Path) -> bool {
-    program.is_file()
-        && process::capture(Command::new(program).arg("--version"))
-            .is_ok_and(|said| said.trim() == format!("cargo-deny {CARGO_DENY}"))
 }
 
 fn apt(log: &mut Log, arguments: &[&str]) -> Result<(), Failure> {

@@ -1,5 +1,6 @@
 //! What `cargo metadata` says about this workspace.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -24,6 +25,8 @@ pub(crate) struct Package {
     pub(crate) folder: PathBuf,
     /// Its features without `default`.
     pub(crate) features: Vec<String>,
+    /// What each of them turns on, `default` among them.
+    turns_on: BTreeMap<String, Vec<String>>,
     pub(crate) dependencies: Vec<Dependency>,
     /// Names of its integration tests.
     pub(crate) tests: Vec<String>,
@@ -35,6 +38,8 @@ pub(crate) struct Dependency {
     /// The package's name, also where it is renamed.
     pub(crate) name: String,
     pub(crate) kind: Kind,
+    /// Not there unless a feature turns it on.
+    optional: bool,
 }
 
 /// When a dependency is needed.
@@ -96,6 +101,14 @@ impl Package {
                 .filter(|name| *name != "default")
                 .cloned()
                 .collect(),
+            turns_on: features
+                .into_iter()
+                .flatten()
+                .map(|(name, turns_on)| {
+                    let turns_on = turns_on.as_array().into_iter().flatten().filter_map(Value::as_str);
+                    (name.clone(), turns_on.map(str::to_owned).collect())
+                })
+                .collect(),
             dependencies: list(package, "dependencies")
                 .iter()
                 .map(Dependency::from_metadata)
@@ -106,6 +119,32 @@ impl Package {
                 .map(|target| text(target, "name"))
                 .collect::<Result<_, _>>()?,
         })
+    }
+
+    /// Whether this feature alone brings the dependency, and nobody gets it who did not ask for it.
+    pub(crate) fn only_by_feature(&self, dependency: &Dependency, feature: &str) -> bool {
+        let name = &dependency.name;
+        let brings = |item: &String| {
+            *item == format!("dep:{name}") || item == name || item.starts_with(&format!("{name}/"))
+        };
+        let brought_by_others =
+            self.turns_on.iter().any(|(other, items)| other != feature && items.iter().any(brings));
+        dependency.optional
+            && dependency.kind == Kind::Normal
+            && !brought_by_others
+            && !self.defaults().contains(feature)
+    }
+
+    /// The features that are on unless one turns them off.
+    fn defaults(&self) -> BTreeSet<&str> {
+        let mut found = BTreeSet::new();
+        let mut to_see = vec!["default"];
+        while let Some(feature) = to_see.pop() {
+            if found.insert(feature) {
+                to_see.extend(self.turns_on.get(feature).into_iter().flatten().map(String::as_str));
+            }
+        }
+        found
     }
 
     /// Is it in this folder of the root (`crates`, `examples`, `tests`)?
@@ -121,7 +160,8 @@ impl Dependency {
             Some("dev") => Kind::Dev,
             _ => Kind::Normal,
         };
-        Ok(Self { name: text(dependency, "name")?, kind })
+        let optional = dependency.get("optional").and_then(Value::as_bool).unwrap_or_default();
+        Ok(Self { name: text(dependency, "name")?, kind, optional })
     }
 }
 

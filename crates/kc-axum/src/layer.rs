@@ -1,10 +1,9 @@
 //! The layer that asks the guard before the inner service is called.
 
-use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use axum::body::{Body, HttpBody};
 use axum::response::IntoResponse;
@@ -12,7 +11,6 @@ use bytes::Bytes;
 use http::{Request, Response};
 use kc_core::audit::AuditTicket;
 use kc_core::{Access, Gate, Guard, Refused, Rejected};
-use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -41,7 +39,8 @@ pub fn require(guard: &Guard, access: impl Into<Access>) -> GuardLayer {
 
 /// Made by [`require`]. Works around any `tower` service over HTTP: axum's, tonic's, or your own on hyper.
 ///
-/// A service that is not axum's finds a [`Caller`](kc_core::Caller) in the request's extensions.
+/// A service that is not axum's finds a [`Caller`](kc_core::Caller) in the request's extensions. A gRPC call is refused as
+/// gRPC refuses, by a status in the headers of a response without a body.
 #[derive(Clone, Debug)]
 pub struct GuardLayer {
     gate: Arc<Gate>,
@@ -72,42 +71,41 @@ where
 {
     type Response = Response<Body>;
     type Error = S::Error;
-    type Future = GuardFuture<S::Future, S::Error>;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, S::Error>> + Send>>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(context)
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        let step = match self.gate.admit_now(&view(&request)) {
+        match self.gate.admit_now(&view(&request)) {
+            // Whoever is known from before: without a clone of the inner service, and the request stays where it is.
             Some((Ok(caller), audit)) => {
                 request.extensions_mut().insert(caller);
-                Step::Passed { inner: self.inner.call(request), audit: Some(audit) }
+                let response = self.inner.call(request);
+                Box::pin(async { Ok(recorded(response.await?.map(Body::new), audit)) })
             }
-            Some((Err(rejected), audit)) => Step::Refused { response: Some(refused(rejected, audit)) },
+            Some((Err(rejected), audit)) => Box::pin(async { Ok(refused(rejected, audit)) }),
             None => {
                 // The service that was polled ready is the one to call; its clone is ready for nothing yet.
                 let clone = self.inner.clone();
                 let mut inner = std::mem::replace(&mut self.inner, clone);
                 let gate = Arc::clone(&self.gate);
-                let waiting = async move {
-                    // Only these are looked at: a body cannot be shared between threads, and a reference to the request is
-                    // one to its body.
-                    let (mut parts, body) = request.into_parts();
+                // Its head only is looked at: a reference to the request is one to its body, which need not be `Sync`.
+                let (mut parts, body) = request.into_parts();
+                Box::pin(async move {
                     let (outcome, audit) = gate.admit(&view_of_parts(&parts)).await;
                     match outcome {
                         Ok(caller) => {
                             parts.extensions.insert(caller);
-                            let response = inner.call(Request::from_parts(parts, body)).await?.map(Body::new);
-                            Ok(recorded(response, audit))
+                            let response = inner.call(Request::from_parts(parts, body)).await?;
+                            Ok(recorded(response.map(Body::new), audit))
                         }
                         Err(rejected) => Ok(refused(rejected, audit)),
                     }
-                };
-                Step::Waiting { response: Box::pin(waiting) }
+                })
             }
-        };
-        GuardFuture { step }
+        }
     }
 }
 
@@ -119,63 +117,4 @@ fn recorded(response: Response<Body>, audit: AuditTicket) -> Response<Body> {
     let refused = response.extensions().get::<Refused>().map(|refused| refused.code);
     audit.finish(response.status().as_u16(), refused);
     response
-}
-
-pin_project! {
-    /// The response of a [`GuardService`].
-    #[must_use = "futures do nothing unless polled"]
-    pub struct GuardFuture<F, E> {
-        #[pin]
-        step: Step<F, E>,
-    }
-}
-
-type Answer<E> = Pin<Box<dyn Future<Output = Result<Response<Body>, E>> + Send>>;
-
-pin_project! {
-    #[project = StepNow]
-    enum Step<F, E> {
-        // Whoever is known from before: without a box, and without a clone of the inner service.
-        Passed {
-            #[pin]
-            inner: F,
-            audit: Option<AuditTicket>,
-        },
-        Refused {
-            response: Option<Response<Body>>,
-        },
-        Waiting {
-            response: Answer<E>,
-        },
-    }
-}
-
-impl<F, R, E> Future for GuardFuture<F, E>
-where
-    F: Future<Output = Result<Response<R>, E>>,
-    R: HttpBody<Data = Bytes> + Send + 'static,
-    R::Error: Into<axum::BoxError>,
-{
-    type Output = Result<Response<Body>, E>;
-
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        match self.project().step.project() {
-            StepNow::Passed { inner, audit } => {
-                let response = ready!(inner.poll(context))?.map(Body::new);
-                Poll::Ready(Ok(match audit.take() {
-                    Some(audit) => recorded(response, audit),
-                    None => response,
-                }))
-            }
-            // Once there was an answer, nobody asks again.
-            StepNow::Refused { response } => response.take().map_or(Poll::Pending, |it| Poll::Ready(Ok(it))),
-            StepNow::Waiting { response } => response.as_mut().poll(context),
-        }
-    }
-}
-
-impl<F, E> fmt::Debug for GuardFuture<F, E> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("GuardFuture").finish_non_exhaustive()
-    }
 }

@@ -2,7 +2,10 @@
 
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
+use http::request::Parts;
 use kc_core::{AuthError, Guard, Rejected};
+
+use crate::view::view_of_parts;
 
 /// A refusal on its way out: from the guard, an extractor, or a handler of yours.
 ///
@@ -20,6 +23,11 @@ impl Rejection {
     #[must_use]
     pub fn of(guard: &Guard, error: AuthError) -> Self {
         Self(Rejected::of(guard, error))
+    }
+
+    /// The same in answer to this request.
+    pub(crate) fn to(guard: &Guard, request: &Parts, error: AuthError) -> Self {
+        Self(Rejected::to(guard, &view_of_parts(request), &guard.refuse(error)))
     }
 
     /// The refusal's stable code.

@@ -1,6 +1,7 @@
 //! A router that takes no route without its rule.
 
 use axum::Router;
+use axum::extract::Request;
 use axum::routing::MethodRouter;
 use kc_core::{Access, AuthError, Guard, RouteError, RouteTable};
 
@@ -75,10 +76,13 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
         let (unknown, lacking) = (self.guard.clone(), self.guard);
         Ok(self
             .router
-            .fallback(move || async move { Rejection::of(&unknown, AuthError::NotFound) })
+            .fallback(move |request: Request| async move {
+                Rejection::to(&unknown, &request.into_parts().0, AuthError::NotFound)
+            })
             // axum knows the route's methods and writes `Allow` itself.
-            .method_not_allowed_fallback(move || async move {
-                Rejection::of(&lacking, AuthError::MethodNotAllowed { allow: String::new() })
+            .method_not_allowed_fallback(move |request: Request| async move {
+                let error = AuthError::MethodNotAllowed { allow: String::new() };
+                Rejection::to(&lacking, &request.into_parts().0, error)
             }))
     }
 }

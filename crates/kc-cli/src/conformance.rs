@@ -1,12 +1,14 @@
 //! `kc conformance`.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
 use std::io::{IsTerminal as _, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use kc_conformance::{Deviations, Options, Outcome, Profile, Target, catalogue, run_with};
+use crate::cargo_run;
+use kc_conformance::{Deviations, Issuer, Keycloak, Options, Outcome, Profile, Target, catalogue, run_with};
 
 const HELP: &str = "\
 Runs the conformance suite against a service, in whatever language it is.
@@ -14,19 +16,31 @@ Runs the conformance suite against a service, in whatever language it is.
 Usage: kc conformance [OPTIONS] -- COMMAND [ARGUMENT]...
        kc conformance --list
 
-Starts an issuer that answers as Keycloak does, then COMMAND, several times, with KEYCLOAK_URL, KEYCLOAK_REALM,
+Examples:
+  kc conformance -- cargo run -p my-service
+  kc conformance -- python app.py
+  kc conformance --only roles --only keys/no-redirect-is-followed -- ./my-service
+  kc conformance --clean-folder --junit conformance.xml -- ./my-service --config /etc/my.toml
+  kc conformance --keycloak http://127.0.0.1:8080 -- ./my-service
+
+Starts an issuer that answers as Keycloak does, then COMMAND, some two hundred times, with KEYCLOAK_URL, KEYCLOAK_REALM,
 KEYCLOAK_CLIENT_ID, KEYCLOAK_CLIENT_SECRET, LISTEN and whatever else a case needs in its environment. COMMAND must listen
 on LISTEN, answer 200 on GET /health, have the routes that docs/conformance.md lists, and end on SIGTERM; a shell script
-should `exec` it. Everything listens on 127.0.0.1.
+should `exec` it. Of `cargo run` the program is built once and then started itself. Everything listens on 127.0.0.1.
 
 Options:
+      --keycloak URL        Let a real Keycloak of this machine issue the tokens. The suite makes realms of its own there,
+                            named kc-conformance-…, and deletes them at the end. The server must not have a fixed host name
+      --admin-user NAME     Who administers it. Default admin
+      --admin-password-env VARIABLE
+                            The variable that holds the password. Default: the password is admin
       --profile api|full    Which routes the service has. Default api: those that take bearer tokens
       --only NAME           Only the case of that id, or the group; may be repeated
       --deviations FILE     Accepted failures, as lines \"group/case\" = \"reason\". A reason of a case that passes fails
                             the run
       --clean-folder        Start COMMAND in an empty folder each time; the cases about .env need it. COMMAND must not
                             depend on the current folder then; a relative path of the program itself is fine
-      --start-timeout SECS  How long one start may take. Default 120, since `cargo run` may build first
+      --start-timeout SECS  How long one start may take. Default 120
       --junit FILE          Write JUnit XML
       --json FILE           Write JSON
       --list                Print every case with the section that demands it, run nothing
@@ -55,6 +69,9 @@ enum Command {
 
 #[derive(Debug, Default)]
 struct Arguments {
+    keycloak: Option<String>,
+    admin_user: Option<String>,
+    admin_password_env: Option<String>,
     profile: Profile,
     only: Vec<String>,
     deviations: Option<PathBuf>,
@@ -87,10 +104,13 @@ impl Command {
                     read.command = arguments.collect();
                     break;
                 }
+                "--admin-password-env" => read.admin_password_env = Some(word(&mut arguments)?),
+                "--admin-user" => read.admin_user = Some(word(&mut arguments)?),
                 "--clean-folder" => read.clean_folder = true,
                 "--deviations" => read.deviations = Some(value(&mut arguments)?.into()),
                 "--json" => read.json = Some(value(&mut arguments)?.into()),
                 "--junit" => read.junit = Some(value(&mut arguments)?.into()),
+                "--keycloak" => read.keycloak = Some(word(&mut arguments)?),
                 "--only" => read.only.push(word(&mut arguments)?),
                 "--profile" => {
                     let given = word(&mut arguments)?;
@@ -136,6 +156,21 @@ impl Command {
 }
 
 impl Arguments {
+    fn issuer(&self, variable: impl Fn(&str) -> Option<String>) -> Result<Issuer, String> {
+        let Some(url) = &self.keycloak else {
+            return match (&self.admin_user, &self.admin_password_env) {
+                (None, None) => Ok(Issuer::Embedded),
+                _ => Err("--admin-user and --admin-password-env go with --keycloak URL".to_owned()),
+            };
+        };
+        let password = match &self.admin_password_env {
+            None => "admin".to_owned(),
+            Some(name) => variable(name).ok_or_else(|| format!("the variable {name} is not set"))?,
+        };
+        let user = self.admin_user.as_deref().unwrap_or("admin");
+        Ok(Issuer::Keycloak(Keycloak::new(url).administrator(user, password)))
+    }
+
     fn run(self) -> Result<ExitCode, String> {
         let deviations = match &self.deviations {
             None => Deviations::default(),
@@ -145,18 +180,43 @@ impl Arguments {
                 Deviations::read(&text).map_err(|error| format!("{}: {error}", path.display()))?
             }
         };
-        let mut command = self.command.into_iter();
-        let program = command.next().unwrap_or_default();
-        let mut target = Target::new(program).arguments(command).clean_folder(self.clean_folder);
-        if let Some(start_timeout) = self.start_timeout {
-            target = target.start_timeout(start_timeout);
-        }
-        if !self.clean_folder && std::path::Path::new(".env").exists() {
+        if !self.clean_folder && Path::new(".env").exists() {
             eprintln!(
                 "note: the service may read the .env of this folder; --clean-folder starts it elsewhere"
             );
         }
-        let options = Options { profile: self.profile, only: self.only, deviations };
+        if let Some(path) = self.command.iter().skip(1).find(|argument| is_only_here(argument))
+            && self.clean_folder
+        {
+            eprintln!(
+                "note: --clean-folder starts the command in an empty folder, where {path:?} isn't; write an absolute path"
+            );
+        }
+        // Before the run: its result would be lost.
+        for (option, path) in [("--junit", &self.junit), ("--json", &self.json)] {
+            if let Some(path) = path {
+                File::options()
+                    .create(true)
+                    .append(true)
+                    .open(path)
+                    .map_err(|error| format!("{option} {} can't be written: {error}", path.display()))?;
+            }
+        }
+        let issuer = self.issuer(|name| std::env::var(name).ok())?;
+        let mut target = match cargo_run::built(&self.command)? {
+            Some(built) => Target::new(built.program)
+                .arguments(built.arguments)
+                .variable("CARGO_MANIFEST_DIR", built.manifest_folder.display().to_string()),
+            None => {
+                let mut command = self.command.into_iter();
+                Target::new(command.next().unwrap_or_default()).arguments(command)
+            }
+        };
+        target = target.clean_folder(self.clean_folder);
+        if let Some(start_timeout) = self.start_timeout {
+            target = target.start_timeout(start_timeout);
+        }
+        let options = Options { issuer, profile: self.profile, only: self.only, deviations };
         let shows_progress = std::io::stderr().is_terminal();
         let report = run_with(target, &options, move |case| {
             if shows_progress {
@@ -185,6 +245,12 @@ impl Arguments {
     }
 }
 
+/// A relative path of a file, which an empty folder doesn't have.
+fn is_only_here(argument: &OsStr) -> bool {
+    let path = Path::new(argument);
+    path.is_relative() && path.is_file()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -203,6 +269,27 @@ mod tests {
         assert_eq!(read.only, ["bearer", "keys/x"]);
         assert_eq!(read.command, ["run", "--only", "x"]);
         assert!(read.clean_folder);
+    }
+
+    #[test]
+    fn a_real_keycloak_is_asked_with_the_password_of_the_variable() {
+        let Ok(Command::Run(read)) = parse(&[
+            "--keycloak=http://127.0.0.1:1",
+            "--admin-user",
+            "root",
+            "--admin-password-env",
+            "PASSWORD",
+            "--",
+            "x",
+        ]) else {
+            panic!("refused")
+        };
+        let issuer = read.issuer(|name| (name == "PASSWORD").then(|| "hidden".to_owned()));
+        let expected = Keycloak::new("http://127.0.0.1:1").administrator("root", "hidden");
+        assert_eq!(issuer, Ok(Issuer::Keycloak(expected)));
+        assert!(read.issuer(|_| None).unwrap_err().contains("PASSWORD"));
+        let Ok(Command::Run(read)) = parse(&["--admin-user", "root", "--", "x"]) else { panic!("refused") };
+        assert!(read.issuer(|_| None).unwrap_err().contains("--keycloak"));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The program `kc`: what helps around services that Keycloak protects.
 
+mod cargo_run;
 mod conformance;
 mod token;
 

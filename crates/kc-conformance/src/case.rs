@@ -58,6 +58,8 @@ pub(crate) enum Setup {
     Shared(&'static Environment),
     /// The case starts what it needs, with an issuer of its own.
     Own,
+    /// The same, and the case changes keys or users of the realm.
+    OwnRealm,
 }
 
 /// Settings beside those that every service gets.
@@ -100,6 +102,15 @@ impl Case {
         Self::new(id, spec, run).with(Setup::Own)
     }
 
+    /// A case that starts its own service and changes keys or users of the realm.
+    pub(crate) fn own_realm(
+        id: impl Into<String>,
+        spec: &'static str,
+        run: impl AsyncFn(&Kit) -> CaseResult + 'static,
+    ) -> Self {
+        Self::new(id, spec, run).with(Setup::OwnRealm)
+    }
+
     pub(crate) fn with(self, setup: Setup) -> Self {
         Self { setup, ..self }
     }
@@ -126,7 +137,7 @@ pub(crate) type CaseResult = Result<(), Failure>;
 /// Why a case failed: what was expected, what came.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Failure {
-    what: String,
+    pub(crate) what: String,
     /// Somebody got in who must stay out: worse than a wrong word in a refusal.
     pub(crate) let_in: bool,
 }

@@ -58,6 +58,7 @@ pub fn main(target: Target, options: Options) -> ExitCode {
         failures.iter().for_each(|(id, what)| println!("    {id}: {what}"));
     }
     report.stale_deviations().iter().for_each(|stale| println!("    {stale}"));
+    println!("\nissuer: {}", report.issuer());
     let counts = report.counts();
     println!(
         "\ntest result: {}. {} passed; {} failed; {} ignored; 0 measured; {filtered_out} filtered out; finished in {:.2}s\n",

@@ -23,6 +23,7 @@ const MOST_BYTES: usize = 1024 * 1024;
 pub(crate) struct Request {
     pub(crate) method: String,
     pub(crate) target: Vec<u8>,
+    host: Option<String>,
     headers: Vec<(String, Vec<u8>)>,
     body: Vec<u8>,
     /// The tokens in it: no answer may repeat them, no log may hold them.
@@ -35,6 +36,7 @@ impl Request {
         Self {
             method: method.to_owned(),
             target: target.as_ref().to_vec(),
+            host: None,
             headers: Vec::new(),
             body: Vec::new(),
             tokens: Vec::new(),
@@ -43,6 +45,12 @@ impl Request {
 
     pub(crate) fn get(target: impl AsRef<[u8]>) -> Self {
         Self::new("GET", target)
+    }
+
+    /// Asks under this name. Default: the address that the connection goes to.
+    pub(crate) fn host(mut self, host: &str) -> Self {
+        self.host = Some(host.to_owned());
+        self
     }
 
     /// `Authorization: Bearer TOKEN`.
@@ -87,6 +95,7 @@ impl Request {
         let mut bytes = self.method.as_bytes().to_vec();
         bytes.push(b' ');
         bytes.extend_from_slice(&self.target);
+        let host = self.host.clone().unwrap_or_else(|| host.to_string());
         bytes.extend_from_slice(format!(" HTTP/1.1\r\nHost: {host}\r\n").as_bytes());
         for (name, value) in &self.headers {
             bytes.extend_from_slice(name.as_bytes());
@@ -108,6 +117,7 @@ impl Request {
 pub(crate) struct Connection {
     stream: TcpStream,
     address: SocketAddr,
+    patience: Duration,
     /// Read, and not used yet.
     buffer: Vec<u8>,
 }
@@ -120,7 +130,12 @@ impl Connection {
             .map_err(|error| Failure::new(format!("{address} takes no connection: {error}")))?;
         // Without it a small request may wait for an acknowledgement; failing that, it is only slower.
         let _ = stream.set_nodelay(true);
-        Ok(Self { stream, address, buffer: Vec::new() })
+        Ok(Self { stream, address, patience: PATIENCE, buffer: Vec::new() })
+    }
+
+    /// Waits so long for an answer. Default 15 s.
+    pub(crate) fn patient(self, patience: Duration) -> Self {
+        Self { patience, ..self }
     }
 
     /// Sends a request and waits for its answer.
@@ -134,8 +149,8 @@ impl Connection {
         let label = request.label();
         let bytes = request.bytes(self.address);
         // A server may answer and close before it has read all: then the answer counts, not the broken pipe.
-        match timeout(PATIENCE, self.stream.write_all(&bytes)).await {
-            Err(_) => Err(Failure::new(format!("{label}: the service doesn't read the request"))),
+        match timeout(self.patience, self.stream.write_all(&bytes)).await {
+            Err(_) => Err(Failure::new(format!("{label}: nobody reads the request"))),
             Ok(_) => Ok(()),
         }
     }
@@ -143,9 +158,10 @@ impl Connection {
     /// Waits for the answer to a request that was sent.
     pub(crate) async fn read(&mut self, request: &Request) -> Result<Reply, Failure> {
         let label = request.label();
-        timeout(PATIENCE, self.read_reply(request))
+        let patience = self.patience;
+        timeout(patience, self.read_reply(request))
             .await
-            .map_err(|_| Failure::new(format!("{label}: no answer within {PATIENCE:?}")))?
+            .map_err(|_| Failure::new(format!("{label}: no answer within {patience:?}")))?
             .map_err(|why| Failure::new(format!("{label}: {why}")))
     }
 

@@ -4,26 +4,25 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use kc_dev::{Alg, DEMO_REALM, DevIssuer, Endpoint, Mint};
+use kc_dev::{Alg, Endpoint, Mint};
 use rustix::process::Signal;
 
 use crate::case::{CaseResult, Failure};
 use crate::http::{Connection, Request};
+pub(crate) use crate::issuer::CLIENT_SECRET;
+use crate::issuer::{Authority, Source};
 use crate::process::Process;
 use crate::reply::Reply;
 use crate::target::Target;
-
-/// The secret of the client `api` during a run: a text that stands nowhere by chance.
-pub(crate) const CLIENT_SECRET: &str = "s3cr3t-of-the-conformance-suite-2f1c9";
-/// The realm of the demo, in every challenge.
-pub(crate) const REALM: &str = "kc-demo";
 
 /// What all cases of a run have in common.
 #[derive(Debug)]
 pub(crate) struct World {
     pub(crate) target: Target,
+    source: Source,
     /// What was found in the output of services that have ended, and must not be there.
     leaks: RefCell<BTreeSet<String>>,
     /// Every `code` that the service has answered with.
@@ -31,8 +30,8 @@ pub(crate) struct World {
 }
 
 impl World {
-    pub(crate) fn new(target: Target) -> Self {
-        Self { target, leaks: RefCell::default(), codes: RefCell::default() }
+    pub(crate) fn new(target: Target, source: Source) -> Self {
+        Self { target, source, leaks: RefCell::default(), codes: RefCell::default() }
     }
 
     pub(crate) fn leaks(&self) -> Vec<String> {
@@ -47,7 +46,7 @@ impl World {
 /// An issuer and at most one service that trusts it.
 #[derive(Debug)]
 pub(crate) struct Kit {
-    pub(crate) issuer: DevIssuer,
+    pub(crate) issuer: Authority,
     pub(crate) world: Rc<World>,
     running: RefCell<Option<Running>>,
     /// What no log may hold.
@@ -71,12 +70,10 @@ pub(crate) struct Ended {
 }
 
 impl Kit {
-    /// An issuer of its own; no service yet.
-    pub(crate) async fn new(world: &Rc<World>) -> Result<Self, Failure> {
-        let realm = DEMO_REALM.replace("\"api-secret\"", &format!("\"{CLIENT_SECRET}\""));
-        let issuer = DevIssuer::builder().realm_json(realm).shared_keys().start().await?;
+    /// An issuer of its own; no service yet. `own_realm`: the case changes keys or users.
+    pub(crate) async fn new(world: &Rc<World>, own_realm: bool) -> Result<Self, Failure> {
         Ok(Self {
-            issuer,
+            issuer: Authority::new(&world.source, own_realm).await?,
             world: Rc::clone(world),
             running: RefCell::new(None),
             confidential: RefCell::new(BTreeSet::from([CLIENT_SECRET.to_owned()])),
@@ -84,11 +81,16 @@ impl Kit {
         })
     }
 
+    /// The realm's name, in every challenge.
+    pub(crate) fn realm(&self) -> &str {
+        self.issuer.realm()
+    }
+
     /// The settings of the plain service.
     pub(crate) fn environment(&self) -> BTreeMap<String, String> {
         let settings = [
             ("KEYCLOAK_URL", self.issuer.base_url()),
-            ("KEYCLOAK_REALM", REALM),
+            ("KEYCLOAK_REALM", self.realm()),
             ("KEYCLOAK_CLIENT_ID", "api"),
             ("KEYCLOAK_CLIENT_SECRET", CLIENT_SECRET),
         ];
@@ -115,17 +117,20 @@ impl Kit {
             if let Some(status) = running.process.ended() {
                 // What it said on its last breath is the reason.
                 running.process.wait(Duration::ZERO).await;
-                let said = last_lines(&running.process.stderr());
+                let said = last_words(&running.process);
                 return Err(Failure::new(format!("the service ends at start ({status}): {said}")));
             }
-            if is_healthy(running.address).await {
+            let health = health(running.address).await;
+            if health.is_ok() {
                 break;
             }
             if since.elapsed() > self.world.target.start_timeout {
-                let said = last_lines(&running.process.stderr());
                 return Err(Failure::new(format!(
-                    "GET /health on {} has no 200 within {:?}: {said}",
-                    running.address, self.world.target.start_timeout
+                    "GET /health on {}, the address in LISTEN, has no 200 within {:?}: {}; {}",
+                    running.address,
+                    self.world.target.start_timeout,
+                    health.err().unwrap_or_default(),
+                    last_words(&running.process)
                 )));
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
@@ -150,7 +155,7 @@ impl Kit {
                     stderr: running.process.stderr(),
                 });
             }
-            if is_healthy(running.address).await {
+            if health(running.address).await.is_ok() {
                 return Err(Failure::new("expected exit code 2, got a service that answers"));
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
@@ -221,6 +226,14 @@ impl Kit {
         self.running.borrow_mut().as_mut().is_some_and(|running| running.process.ended().is_none())
     }
 
+    /// How the service has ended, if it has though nobody asked it to.
+    pub(crate) fn obituary(&self) -> Option<String> {
+        let mut running = self.running.borrow_mut();
+        let process = &mut running.as_mut()?.process;
+        let status = process.ended()?;
+        Some(format!("the service has ended during the case ({status}): {}", last_words(process)))
+    }
+
     /// What the service has written so far, when it has had a moment to write: standard output, standard error.
     pub(crate) async fn output(&self) -> (String, String) {
         tokio::time::sleep(Duration::from_millis(200)).await;
@@ -279,7 +292,7 @@ impl Kit {
 
     /// A good token of that user, from the client `api`.
     pub(crate) async fn token(&self, user: &str) -> Result<String, Failure> {
-        Ok(self.issuer.token(user, "api").await?)
+        self.issuer.token(user, "api").await
     }
 
     /// A good token of alice's, to be bent.
@@ -331,14 +344,38 @@ impl Kit {
     }
 }
 
-/// An address that nobody listens on at this moment.
+/// An address that nobody listens on, and that the system gives nobody before a slow service listens: from below the
+/// ports that it picks by itself. Each is given out once, until all were.
 pub(crate) fn free_address() -> Result<SocketAddr, Failure> {
-    Ok(std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?)
+    const PORTS: std::ops::Range<u16> = 20_000..32_000;
+    static GIVEN: AtomicU32 = AtomicU32::new(0);
+    // Two runs at once begin at different places.
+    let first = std::process::id().wrapping_mul(61);
+    for _ in PORTS {
+        let nth =
+            first.wrapping_add(GIVEN.fetch_add(1, Ordering::Relaxed)) % u32::from(PORTS.end - PORTS.start);
+        let port = u16::try_from(nth).map_or(PORTS.start, |nth| PORTS.start + nth);
+        if let Ok(listener) = std::net::TcpListener::bind(("127.0.0.1", port)) {
+            return Ok(listener.local_addr()?);
+        }
+    }
+    Err(Failure::new(format!(
+        "the suite finds no free port on 127.0.0.1 from {} to {}",
+        PORTS.start,
+        PORTS.end - 1
+    )))
 }
 
-async fn is_healthy(address: SocketAddr) -> bool {
-    let Ok(mut connection) = Connection::open(address).await else { return false };
-    connection.send(&Request::get("/health")).await.is_ok_and(|reply| reply.status == 200)
+/// Whether the service answers, and what is seen instead.
+async fn health(address: SocketAddr) -> Result<(), String> {
+    let Ok(mut connection) = Connection::open(address).await else {
+        return Err("nobody listens there".to_owned());
+    };
+    match connection.send(&Request::get("/health")).await {
+        Ok(reply) if reply.status == 200 => Ok(()),
+        Ok(reply) => Err(format!("the answer is {}", reply.status)),
+        Err(failure) => Err(failure.to_string()),
+    }
 }
 
 /// The start of the line that holds it, as far as it: enough to find the place by.
@@ -348,8 +385,13 @@ fn before<'a>(text: &'a str, part: &str) -> Option<&'a str> {
     Some(start.char_indices().nth(60).and_then(|(end, _)| start.get(..end)).unwrap_or(start))
 }
 
-fn last_lines(text: &str) -> String {
-    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
-    let last = lines.iter().rev().take(3).rev().copied().collect::<Vec<_>>().join(" / ");
-    if last.is_empty() { "it said nothing".to_owned() } else { last.chars().take(500).collect() }
+/// The end of what it has written to standard error, else to standard output.
+fn last_words(process: &Process) -> String {
+    let last = |text: String| {
+        let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
+        let last = lines.iter().rev().take(3).rev().copied().collect::<Vec<_>>().join(" / ");
+        (!last.is_empty()).then(|| format!("it said {}", last.chars().take(500).collect::<String>()))
+    };
+    let said = last(process.stderr()).or_else(|| last(process.stdout()));
+    said.unwrap_or_else(|| "it said nothing".to_owned())
 }

@@ -11,12 +11,16 @@
 //! | read how it went | [`Report`] |
 //! | accept a failure, with a reason | [`Deviations`] |
 //! | see what there is | [`catalogue`] |
+//! | check a trait of `kc-core` that you implemented | `contract`, behind the feature of that name |
 
 mod case;
 mod cases;
+#[cfg(feature = "contract")]
+pub mod contract;
 mod deviations;
 mod harness;
 mod http;
+mod issuer;
 mod kit;
 mod process;
 mod reply;
@@ -25,10 +29,12 @@ mod runner;
 mod stand_in;
 mod suite;
 mod target;
+mod wire;
 
 pub use self::case::{Capability, CaseInfo};
 pub use self::deviations::{Deviations, DeviationsError};
 pub use self::harness::main;
+pub use self::issuer::{Issuer, Keycloak};
 pub use self::report::{CaseReport, Counts, Outcome, Report};
 pub use self::runner::{Options, Profile, RunError, run_with};
 pub use self::target::Target;

@@ -107,6 +107,12 @@ impl Reply {
         self.keeps_out(matches, &format!("{status} {}", codes.join(" or ")))
     }
 
+    /// Turned down with this status and code, though the caller may come in: a parameter is bad.
+    pub(crate) fn turned_down(&self, status: u16, code: &str) -> CaseResult {
+        let matches = self.status == status && self.code().is_some_and(|got| got == code);
+        ensure(matches, || self.expected(&format!("{status} {code}")))
+    }
+
     /// The member `detail` of a problem body.
     pub(crate) fn has_detail(&self, detail: &str) -> CaseResult {
         let body = self.json()?;
@@ -142,9 +148,18 @@ impl Reply {
         }
     }
 
-    /// Neither let in nor broken: whatever a guard or a router says to a stranger's trick.
+    /// Neither let in nor broken: whatever a guard or a router says to a stranger's trick. A router may send him to
+    /// the path as it is written elsewhere in the same service, where he is asked for a token.
     pub(crate) fn kept_out(&self) -> CaseResult {
-        self.keeps_out(matches!(self.status, 400 | 401 | 403 | 404 | 405), "400, 401, 403, 404 or 405")
+        let location = self.header("location").unwrap_or_default();
+        let stays = location.starts_with("http://127.0.0.1:")
+            || (location.starts_with('/') && !location.starts_with("//") && !location.contains('\\'));
+        let kept_out = match self.status {
+            400 | 401 | 403 | 404 | 405 => true,
+            301 | 307 | 308 => stays,
+            _ => false,
+        };
+        self.keeps_out(kept_out, "400, 401, 403, 404, 405 or a redirect within the service")
     }
 
     /// Passes if `holds`; otherwise it matters whether the request was let in.

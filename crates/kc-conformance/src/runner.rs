@@ -5,11 +5,13 @@ use std::fmt;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Semaphore;
-use tokio::task::LocalSet;
+use tokio::task::{JoinSet, LocalSet};
 
 use crate::case::{Capability, Case, CaseResult, Environment, Failure, Setup};
 use crate::deviations::Deviations;
+use crate::issuer::{Issuer, Source};
 use crate::kit::{Kit, World};
 use crate::report::{CaseReport, Outcome, Report};
 use crate::suite;
@@ -50,6 +52,8 @@ impl Profile {
 /// What to run, and what is known beforehand.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
+    /// Who issues the tokens.
+    pub issuer: Issuer,
     /// Which routes the service offers.
     pub profile: Profile,
     /// Ids of cases, or names of groups; empty for all.
@@ -62,6 +66,11 @@ pub struct Options {
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum RunError {
+    /// The real Keycloak can't be worked with, or is left with a realm of the suite's.
+    Issuer {
+        /// What was seen.
+        why: String,
+    },
     /// The profile has no cases yet.
     NoCases {
         /// The profile asked for.
@@ -87,11 +96,12 @@ pub enum RunError {
 impl fmt::Display for RunError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Issuer { why } => write!(f, "the real Keycloak is not usable: {why}"),
             Self::NoCases { profile } => write!(
                 f,
                 "the profile {profile} has no cases of its own yet, and passing it would mean nothing: use api"
             ),
-            Self::Start { why } => write!(f, "the service doesn't start with good settings: {why}"),
+            Self::Start { why } => write!(f, "nothing was run, for the service doesn't start: {why}"),
             Self::Suite { why } => write!(f, "the suite can't work: {why}"),
             Self::UnknownCase { name } => {
                 write!(f, "no case and no group is named {name:?}; --list shows them")
@@ -123,12 +133,39 @@ pub fn run_with(
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| RunError::Suite { why: error.to_string() })?;
     LocalSet::new().block_on(&runtime, async {
-        tokio::select! {
-            report = Run::new(target, options, told).all(cases) => report,
+        let issuer = |failure: Failure| RunError::Issuer { why: failure.to_string() };
+        let source = tokio::select! {
+            source = Source::open(&options.issuer) => source.map_err(issuer)?,
+            why = interrupted() => return Err(why),
+        };
+        let report = tokio::select! {
+            report = async {
+                source.prepare().await.map_err(issuer)?;
+                Run::new(target, source.clone(), options, told).all(cases).await
+            } => report,
             // Dropping the run ends every service that it has started.
-            _ = tokio::signal::ctrl_c() => Err(RunError::Suite { why: "interrupted".to_owned() }),
-        }
+            why = interrupted() => Err(why),
+        };
+        let closed = source.close().await.map_err(issuer);
+        // The first thing that went wrong is the one to tell.
+        report.and_then(|report| closed.map(|()| report))
     })
+}
+
+/// Waits for SIGINT or SIGTERM.
+async fn interrupted() -> RunError {
+    let terminated = async {
+        match signal(SignalKind::terminate()) {
+            Ok(mut terminated) => terminated.recv().await,
+            // Where it can't be waited for, it ends the suite as it always did.
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminated => {}
+    }
+    RunError::Suite { why: "interrupted".to_owned() }
 }
 
 /// The cases of these names.
@@ -151,6 +188,7 @@ fn answers_to(case: &Case, name: &str) -> bool {
 }
 
 struct Run {
+    issuer: String,
     world: Rc<World>,
     capabilities: Vec<Capability>,
     deviations: Deviations,
@@ -159,13 +197,14 @@ struct Run {
 }
 
 impl Run {
-    fn new(target: Target, options: &Options, told: impl Fn(&CaseReport) + 'static) -> Self {
+    fn new(target: Target, source: Source, options: &Options, told: impl Fn(&CaseReport) + 'static) -> Self {
         let mut capabilities = vec![Capability::Api];
         if target.clean_folder {
             capabilities.push(Capability::CleanFolder);
         }
         Self {
-            world: Rc::new(World::new(target)),
+            issuer: source.described().to_owned(),
+            world: Rc::new(World::new(target, source)),
             capabilities,
             deviations: options.deviations.clone(),
             whole: options.only.is_empty(),
@@ -186,8 +225,8 @@ impl Run {
             }
             match case.setup {
                 Setup::Shared(environment) => shared.push((n, environment, case)),
-                Setup::Own if suite::is_last(&case.info.id) => last.push((n, case)),
-                Setup::Own => own.push((n, case)),
+                Setup::Own | Setup::OwnRealm if suite::is_last(&case.info.id) => last.push((n, case)),
+                Setup::Own | Setup::OwnRealm => own.push((n, case)),
             }
         }
         let run = Rc::new(self);
@@ -205,20 +244,21 @@ impl Run {
                 .collect();
             done.extend(run.sharing(environment, &of_this).await);
         }
-        done.extend(Rc::clone(&run).owning(own).await);
+        done.extend(Rc::clone(&run).owning(own).await?);
         for (n, case) in last {
             done.push((n, run.one_owning(&case).await));
         }
         done.sort_by_key(|(n, _)| *n);
         let cases: Vec<CaseReport> = done.into_iter().map(|(_, report)| report).collect();
         let stale = run.stale(&cases);
-        Ok(Report { cases, stale, codes: run.world.codes(), took: since.elapsed() })
+        let issuer = run.issuer.clone();
+        Ok(Report { issuer, cases, stale, codes: run.world.codes(), took: since.elapsed() })
     }
 
     /// A service that doesn't even start would fail every case, and say so hundreds of times.
     async fn probe(&self) -> Result<(), RunError> {
         let suite = |failure: Failure| RunError::Suite { why: failure.to_string() };
-        let kit = Kit::new(&self.world).await.map_err(suite)?;
+        let kit = Kit::new(&self.world, false).await.map_err(suite)?;
         kit.start(&[]).await.map_err(|failure| RunError::Start { why: failure.to_string() })?;
         kit.stop().await;
         Ok(())
@@ -240,7 +280,7 @@ impl Run {
 
     async fn one_sharing(&self, kit: &mut Option<Kit>, environment: &Environment, case: &Case) -> CaseResult {
         if kit.as_ref().is_none_or(|kit| !kit.is_running()) {
-            let fresh = Kit::new(&self.world).await?;
+            let fresh = Kit::new(&self.world, false).await?;
             // A key that is added later costs a fetch, and the cool-down after it.
             for alg in kc_dev::Alg::ASYMMETRIC {
                 fresh.issuer.kid(alg).await?;
@@ -250,36 +290,36 @@ impl Run {
         }
         let Some(kit) = kit else { return Ok(()) };
         kit.settle();
-        timed(case, kit).await?;
-        if kit.is_running() { Ok(()) } else { Err(Failure::new("the service has ended during the case")) }
+        let result = timed(case, kit).await;
+        lived_through(result, kit).await
     }
 
-    async fn owning(self: Rc<Self>, cases: Vec<(usize, Case)>) -> Vec<(usize, CaseReport)> {
+    async fn owning(self: Rc<Self>, cases: Vec<(usize, Case)>) -> Result<Vec<(usize, CaseReport)>, RunError> {
         let places = Rc::new(Semaphore::new(AT_ONCE));
-        let mut tasks = Vec::new();
+        // Dropped with the run, and every case with it.
+        let mut tasks = JoinSet::new();
         for (n, case) in cases {
             let (run, places) = (Rc::clone(&self), Rc::clone(&places));
-            tasks.push(tokio::task::spawn_local(async move {
+            tasks.spawn_local(async move {
                 // Nobody closes it.
                 let _place = places.acquire().await;
                 (n, run.one_owning(&case).await)
-            }));
+            });
         }
         let mut done = Vec::new();
-        for task in tasks {
-            match task.await {
-                Ok(report) => done.push(report),
-                Err(error) => std::panic::resume_unwind(error.into_panic()),
-            }
+        while let Some(ended) = tasks.join_next().await {
+            let why = |error: tokio::task::JoinError| format!("a case ended without a result: {error}");
+            done.push(ended.map_err(|error| RunError::Suite { why: why(error) })?);
         }
-        done
+        Ok(done)
     }
 
     async fn one_owning(&self, case: &Case) -> CaseReport {
         let since = Instant::now();
         let result = async {
-            let kit = Kit::new(&self.world).await?;
+            let kit = Kit::new(&self.world, case.setup == Setup::OwnRealm).await?;
             let result = timed(case, &kit).await;
+            let result = if result.is_err() { lived_through(result, &kit).await } else { result };
             kit.stop().await;
             result
         };
@@ -323,6 +363,19 @@ impl Run {
             }
         }
         stale
+    }
+}
+
+/// A connection that breaks is explained by a service that has ended.
+async fn lived_through(result: CaseResult, kit: &Kit) -> CaseResult {
+    if result.is_err() {
+        // Its connections end a moment before it does.
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    match (result, kit.obituary()) {
+        (result, None) => result,
+        (Ok(()), Some(how)) => Err(Failure::new(how)),
+        (Err(failure), Some(how)) => Err(Failure { what: format!("{failure}; {how}"), ..failure }),
     }
 }
 

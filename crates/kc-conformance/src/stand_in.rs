@@ -9,12 +9,13 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 
 use serde_json::Value;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
 use crate::case::Failure;
 use crate::kit::Kit;
+use crate::wire::{self, Incoming, path_of};
 
 /// Runs until it is dropped. What has no answer is 404.
 #[derive(Debug)]
@@ -104,51 +105,18 @@ impl Drop for StandIn {
 }
 
 async fn serve(mut stream: TcpStream, shared: &Shared) {
-    let mut bytes = Vec::new();
-    let head_end = loop {
-        if let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") {
-            break end + 4;
-        }
-        match stream.read_buf(&mut bytes).await {
-            Ok(1..) if bytes.len() < 128 * 1024 => {}
-            _ => return,
-        }
-    };
-    let head = String::from_utf8_lossy(bytes.get(..head_end).unwrap_or_default()).into_owned();
-    let length = head
-        .lines()
-        .filter_map(|line| line.split_once(':'))
-        .find(|(name, _)| name.eq_ignore_ascii_case("content-length"))
-        .and_then(|(_, length)| length.trim().parse::<usize>().ok())
-        .unwrap_or(0);
-    while bytes.len() < head_end + length {
-        match stream.read_buf(&mut bytes).await {
-            Ok(1..) => {}
-            _ => return,
-        }
-    }
-    let target = head.split(' ').nth(1).unwrap_or_default().to_owned();
-    let body = String::from_utf8_lossy(bytes.get(head_end..).unwrap_or_default()).into_owned();
+    let Some(request) = Incoming::read(&mut stream).await else { return };
     let answer = {
         let answers = shared.answers.borrow();
-        let found = answers.iter().find(|(end, _)| path_of(&target).ends_with(end.as_str()));
+        let found = answers.iter().find(|(end, _)| request.path().ends_with(end.as_str()));
         found.map(|(_, answer)| answer.clone())
     };
-    shared.seen.borrow_mut().push(Seen { target, head, body });
+    let body = String::from_utf8_lossy(&request.body).into_owned();
+    shared.seen.borrow_mut().push(Seen { target: request.target, head: request.head, body });
     let answer =
         answer.unwrap_or_else(|| Answer { status: 404, content_type: "text/plain", body: Vec::new() });
-    let head = format!(
-        "HTTP/1.1 {} Answer\r\nContent-Type: {}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
-        answer.status,
-        answer.content_type,
-        answer.body.len()
-    );
+    let bytes = wire::answer(answer.status, answer.content_type, &[], &answer.body);
     // Who doesn't listen to the answer has hung up.
-    let _ = stream.write_all(head.as_bytes()).await;
-    let _ = stream.write_all(&answer.body).await;
+    let _ = stream.write_all(&bytes).await;
     let _ = stream.shutdown().await;
-}
-
-fn path_of(target: &str) -> &str {
-    target.split('?').next().unwrap_or_default()
 }

@@ -15,6 +15,7 @@ pub(crate) fn all() -> Vec<Case> {
         cases::signature::cases(),
         cases::claims::cases(),
         cases::kind::cases(),
+        cases::issued::cases(),
         cases::keys::cases(),
         cases::key_lists::cases(),
         cases::roles::cases(),

@@ -57,7 +57,10 @@ impl Remote {
     }
 
     async fn prefetch_keys(&self) {
-        if let Err(error) = self.keys.prefetch().await {
+        // A request may have been faster.
+        if self.keys.health() != KeyHealth::Fresh
+            && let Err(error) = self.keys.prefetch().await
+        {
             tracing::warn!(target: "kc", "{error}. The service runs; it will ask again when a token comes");
             return;
         }
@@ -78,7 +81,7 @@ impl Remote {
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 pub struct ResourceMetadata {
     resource: String,
-    authorization_servers: [String; 1],
+    authorization_servers: Vec<String>,
     bearer_methods_supported: [&'static str; 1],
 }
 

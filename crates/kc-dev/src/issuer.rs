@@ -77,6 +77,7 @@ impl From<RealmError> for StartError {
 #[must_use = "nothing listens before `start`"]
 pub struct DevIssuerBuilder {
     listen: SocketAddr,
+    base_url: Option<String>,
     realm_json: Option<String>,
     keys: Keys,
     anywhere: bool,
@@ -93,6 +94,13 @@ impl DevIssuerBuilder {
     /// Where to listen. Default `127.0.0.1:0`: any free port.
     pub fn listen(mut self, address: SocketAddr) -> Self {
         self.listen = address;
+        self
+    }
+
+    /// What it is called from outside, when something stands in front of it: the start of its issuer identifier and of every
+    /// URL that it tells. A slash at the end is ignored. Default `http://ADDRESS`.
+    pub fn base_url(mut self, url: impl Into<String>) -> Self {
+        self.base_url = Some(url.into());
         self
     }
 
@@ -141,7 +149,8 @@ impl DevIssuerBuilder {
             Keys::Given(keys) => keys,
             Keys::Shared => KeyRing::new(&realm.name, &realm.keys, true, system_now()),
         };
-        let state = Arc::new(State::new(realm, format!("http://{address}"), keys));
+        let base_url = self.base_url.unwrap_or_else(|| format!("http://{address}"));
+        let state = Arc::new(State::new(realm, base_url.trim_end_matches('/').to_owned(), keys));
         let server = server::spawn(listener, Arc::clone(&state));
         make_keys(&state);
         Ok(DevIssuer { state, address, server: Mutex::new(Some(server)) })
@@ -171,6 +180,7 @@ impl DevIssuer {
     pub fn builder() -> DevIssuerBuilder {
         DevIssuerBuilder {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            base_url: None,
             realm_json: None,
             keys: Keys::Fresh,
             anywhere: false,
@@ -183,7 +193,7 @@ impl DevIssuer {
         self.address
     }
 
-    /// `http://ADDRESS`, without a slash at the end: what a service takes as the URL of Keycloak.
+    /// `http://ADDRESS` or what the builder was told, without a slash at the end: what a service takes as the URL of Keycloak.
     #[must_use]
     pub fn base_url(&self) -> &str {
         &self.state.base_url
@@ -256,11 +266,24 @@ impl DevIssuer {
         self.state.keys().jwks().await
     }
 
-    /// The realm's key of that algorithm as PEM, `SubjectPublicKeyInfo`, for services with a pinned key. RSA only.
+    /// Every key of the JWKS with its private part, as the components `org.keycloak.keys.KeyProvider` of a realm export; each is named
+    /// after its `kid`.
+    ///
+    /// A real Keycloak that imports them has the same keys under the same ids: what this issuer mints, that server's JWKS
+    /// verifies. For tests only, as everything here. Waits until every key is made.
     ///
     /// # Errors
     ///
-    /// [`KeyError`] if the key can't be made, or isn't RSA.
+    /// [`KeyError`] if a key can't be made or written down.
+    pub async fn key_providers(&self) -> Result<Value, KeyError> {
+        self.state.keys().providers().await
+    }
+
+    /// The realm's key of that algorithm as PEM, `SubjectPublicKeyInfo`, for services with a pinned key.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyError`] if the key can't be made, or is symmetric.
     pub async fn public_key_pem(&self, alg: Alg) -> Result<String, KeyError> {
         let key = self.state.keys().signer(alg).await?;
         let spki = key.spki().ok_or(KeyError::Generate { alg: alg.name() })?;

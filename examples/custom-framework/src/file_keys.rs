@@ -20,6 +20,8 @@ struct State {
     keys: Option<Arc<KeySet>>,
     generation: u64,
     read: Option<Instant>,
+    /// Why the last reading failed, if it did.
+    failure: Option<String>,
 }
 
 const COOLDOWN: Duration = Duration::from_secs(10);
@@ -37,15 +39,18 @@ impl FileKeys {
         &self.path
     }
 
-    /// A file that cannot be read, or has no key in it, changes nothing. The file is small and local: it is read under
+    /// A file that cannot be read, or has no key in it, changes no keys. The file is small and local: it is read under
     /// the lock, so that a flood of unknown keys reads it once.
-    fn read(&self, state: &mut State) -> Result<(), String> {
+    fn read(&self, state: &mut State) {
         state.read = Some(Instant::now());
-        let text = std::fs::read(&self.path).map_err(|error| error.to_string())?;
-        let keys = KeySet::from_jwks(&text, state.generation + 1).map_err(|error| error.to_string())?;
-        state.generation += 1;
-        state.keys = Some(Arc::new(keys));
-        Ok(())
+        let keys = std::fs::read(&self.path).map_err(|error| error.to_string()).and_then(|text| {
+            KeySet::from_jwks(&text, state.generation + 1).map_err(|error| error.to_string())
+        });
+        state.failure = keys.as_ref().err().cloned();
+        if let Ok(keys) = keys {
+            state.generation += 1;
+            state.keys = Some(Arc::new(keys));
+        }
     }
 }
 
@@ -58,14 +63,17 @@ impl KeySource for FileKeys {
     async fn refresh(&self, _: Refresh<'_>) -> Result<Arc<KeySet>, KeysUnavailable> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let cooling_down = state.read.and_then(|read| COOLDOWN.checked_sub(read.elapsed()));
-        let failure = match cooling_down {
-            Some(_) => None,
-            None => self.read(&mut state).err(),
-        };
-        state.keys.clone().ok_or_else(|| KeysUnavailable {
-            retry_after: cooling_down.unwrap_or(COOLDOWN),
-            reason: failure.unwrap_or_else(|| format!("{} was read a moment ago", self.path.display())),
-        })
+        if cooling_down.is_none() {
+            self.read(&mut state);
+        }
+        // With the keys of before nobody could tell an unknown key from one that is in a file we could not read.
+        match (&state.keys, &state.failure) {
+            (Some(keys), None) => Ok(Arc::clone(keys)),
+            (_, failure) => Err(KeysUnavailable {
+                retry_after: cooling_down.unwrap_or(COOLDOWN),
+                reason: format!("{}: {}", self.path.display(), failure.as_deref().unwrap_or("no keys")),
+            }),
+        }
     }
 }
 

@@ -68,7 +68,7 @@ pub(crate) fn cases() -> Vec<Case> {
             .await?;
             kit.me(&kit.token("alice").await?).await?.has_status(200)
         }),
-        Case::own("key-lists/no-kid-and-two-fitting-keys", CONTRACT, async |kit: &Kit| {
+        Case::own_realm("key-lists/no-kid-and-two-fitting-keys", CONTRACT, async |kit: &Kit| {
             kit.issuer.rotate(Alg::Rs256).await?;
             kit.start(&[]).await?;
             kit.me(&kit.token("alice").await?).await?.has_status(200)?;
@@ -82,7 +82,8 @@ pub(crate) fn cases() -> Vec<Case> {
                 // Whatever discovery says: hosts come from the settings.
                 let stand_in = serving(kit, |key| vec![key]).await?;
                 kit.me(&kit.token("alice").await?).await?.has_status(200)?;
-                let asked = stand_in.seen("/realms/kc-demo/protocol/openid-connect/certs").len();
+                let asked =
+                    stand_in.seen(&format!("/realms/{}/protocol/openid-connect/certs", kit.realm())).len();
                 ensure(asked == 1, || {
                     format!("expected one request for the keys at the internal URL, got {asked}")
                 })
@@ -91,8 +92,8 @@ pub(crate) fn cases() -> Vec<Case> {
     ]
 }
 
-/// A list made of the realm's key, and whether its tokens pass (no codes) or are refused. Another key keeps the list
-/// usable.
+/// A list made of a key of the realm, and whether its tokens pass (no codes) or are refused. Another key of the same
+/// algorithm keeps the list usable: a service that takes RS256 only is judged by what is in the list, too.
 fn listed(
     id: &str,
     spec: &'static str,
@@ -100,15 +101,15 @@ fn listed(
     list: fn(Value) -> Vec<Value>,
 ) -> Case {
     Case::own(id, spec, async move |kit| {
-        let other = jwk(&kit.issuer.jwks().await?, &kit.issuer.kid(Alg::Es256).await?)?;
-        let _stand_in = serving(kit, |key| {
-            let mut keys = list(key);
-            keys.push(other);
-            keys
-        })
-        .await?;
-        kit.me(&kit.mint().alg(Alg::Es256).sign().await?).await?.has_status(200)?;
-        let reply = kit.me(&kit.token("alice").await?).await?;
+        let bent = kit.issuer.kid(Alg::Rs256).await?;
+        let mut keys = list(jwk(&kit.issuer.jwks().await?, &bent)?);
+        let (other, other_key) = kit.issuer.spare_key(Alg::Rs256).await?;
+        keys.push(other_key);
+        let stand_in = StandIn::start().await?;
+        stand_in.answer_json("/certs", &json!({ "keys": keys }));
+        start_at(kit, &stand_in).await?;
+        kit.me(&kit.mint().key(other).sign().await?).await?.has_status(200)?;
+        let reply = kit.me(&kit.mint().key(bent).sign().await?).await?;
         if codes.is_empty() { reply.has_status(200) } else { reply.refused_as(401, codes) }
     })
 }

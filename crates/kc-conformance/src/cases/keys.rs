@@ -32,7 +32,7 @@ pub(crate) fn cases() -> Vec<Case> {
                     kit.me(&good).await?.has_status(200)?;
                 }
             }
-            fetches(kit, 1..=1)
+            fetches(kit, 0..=1)
         }),
         Case::own("keys/unknown-kids-at-once-cost-one-fetch", CONTRACT, async |kit: &Kit| {
             started(kit, &[]).await?;
@@ -47,9 +47,9 @@ pub(crate) fn cases() -> Vec<Case> {
             for (connection, request) in &mut connections {
                 connection.read(request).await?.refused(401, "unknown_key")?;
             }
-            fetches(kit, 1..=1)
+            fetches(kit, 0..=1)
         }),
-        Case::own("keys/a-new-key-is-found-at-once", CONTRACT, async |kit: &Kit| {
+        Case::own_realm("keys/a-new-key-is-found-at-once", CONTRACT, async |kit: &Kit| {
             started(kit, &[]).await?;
             let old = kit.token("alice").await?;
             kit.issuer.rotate(Alg::Rs256).await?;
@@ -57,15 +57,15 @@ pub(crate) fn cases() -> Vec<Case> {
             kit.me(&old).await?.has_status(200)?;
             fetches(kit, 1..=1)
         }),
-        Case::own("keys/a-new-key-waits-for-the-cool-down", CONTRACT, async |kit: &Kit| {
+        Case::own_realm("keys/a-new-key-waits-for-the-cool-down", CONTRACT, async |kit: &Kit| {
             // Made beforehand: making it may take longer than the cool-down.
             let kid = kit.issuer.rotate(Alg::Rs256).await?;
             let new = kit.token("alice").await?;
-            kit.issuer.disable_key(&kid)?;
+            kit.issuer.disable_key(&kid).await?;
             started(kit, &[("KEYCLOAK_JWKS_COOLDOWN_SECONDS", "3")]).await?;
             let unknown = kit.mint().header("kid", "unknown").sign().await?;
             kit.me(&unknown).await?.refused(401, "unknown_key")?;
-            kit.issuer.enable_key(&kid)?;
+            kit.issuer.enable_key(&kid).await?;
             kit.me(&new).await?.refused(401, "unknown_key")?;
             fetches(kit, 1..=1)?;
             tokio::time::sleep(Duration::from_millis(3_100)).await;
@@ -82,27 +82,27 @@ pub(crate) fn cases() -> Vec<Case> {
             fetches(kit, 1..=1)
         }),
         Case::own("keys/unknown-kid-after-a-failed-fetch-is-503", CONTRACT, async |kit: &Kit| {
-            started(kit, &[]).await?;
+            started_long_ago(kit).await?;
             kit.issuer.fault(Endpoint::Certs, Fault::Status(503));
             unavailable(kit, &kit.mint().header("kid", "unknown").sign().await?).await
         }),
-        Case::own("keys/a-key-that-is-gone-is-dead-at-once", CONTRACT, async |kit: &Kit| {
-            started(kit, &[SHORT]).await?;
+        Case::own_realm("keys/a-key-that-is-gone-is-dead-at-once", CONTRACT, async |kit: &Kit| {
+            started_long_ago(kit).await?;
             let old = kit.token("alice").await?;
             kit.me(&old).await?.has_status(200)?;
             let kid = kit.issuer.kid(Alg::Rs256).await?;
             kit.issuer.rotate(Alg::Rs256).await?;
-            kit.issuer.disable_key(&kid)?;
+            kit.issuer.disable_key(&kid).await?;
             // Makes the service look.
             kit.me(&kit.token("alice").await?).await?.has_status(200)?;
             kit.me(&old).await?.refused_as(401, &["unknown_key"])
         }),
-        Case::own("keys/a-passive-key-still-verifies", "Keycloak: passive keys", async |kit: &Kit| {
-            started(kit, &[]).await?;
+        Case::own_realm("keys/a-passive-key-still-verifies", "Keycloak: passive keys", async |kit: &Kit| {
+            started_long_ago(kit).await?;
             let old = kit.token("alice").await?;
             let kid = kit.issuer.kid(Alg::Rs256).await?;
             kit.issuer.rotate(Alg::Rs256).await?;
-            kit.issuer.retire_key(&kid)?;
+            kit.issuer.retire_key(&kid).await?;
             kit.me(&kit.token("alice").await?).await?.has_status(200)?;
             kit.me(&old).await?.has_status(200)
         }),
@@ -214,7 +214,7 @@ pub(crate) fn cases() -> Vec<Case> {
             unavailable(kit, &kit.token("alice").await?).await
         }));
         cases.push(Case::own(format!("keys/later-{name}-changes-nothing"), CONTRACT, async move |kit| {
-            started(kit, &[SHORT]).await?;
+            started_long_ago(kit).await?;
             kit.issuer.fault(Endpoint::Certs, fault.clone());
             let unknown = kit.mint().header("kid", "unknown").sign().await?;
             kit.me(&unknown).await?.refused(503, "keys_unavailable")?;
@@ -243,6 +243,15 @@ fn faults() -> Vec<(&'static str, Fault)> {
 async fn started(kit: &Kit, settings: &[(&str, &str)]) -> CaseResult {
     kit.start(settings).await?;
     kit.me(&kit.token("alice").await?).await?.has_status(200)?;
+    kit.issuer.reset_requests();
+    Ok(())
+}
+
+/// As [`started`], and a short cool-down has passed. That the first fetch starts none is another case's matter.
+async fn started_long_ago(kit: &Kit) -> CaseResult {
+    started(kit, &[SHORT]).await?;
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
+    // A prefetch of a busy machine may have come only now.
     kit.issuer.reset_requests();
     Ok(())
 }

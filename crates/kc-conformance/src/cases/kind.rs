@@ -54,7 +54,7 @@ pub(crate) fn cases() -> Vec<Case> {
             mint.claim("cnf", json!({"x": "y"}))
         }),
         Case::new("kind/service-account", "RFC 6749 §4.4", async |kit: &Kit| {
-            kit.me(&kit.issuer.mint().sign().await?).await?.has_status(200)
+            kit.me(&kit.issuer.service_token().await?).await?.has_status(200)
         }),
     ];
     for mark in ["nonce", "at_hash", "events"] {

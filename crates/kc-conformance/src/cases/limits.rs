@@ -1,6 +1,6 @@
 //! Sizes.
 
-use kc_dev::{Alg, Mint};
+use kc_dev::Mint;
 
 use crate::case::{Case, Failure, ensure};
 use crate::http::Request;
@@ -68,8 +68,7 @@ async fn token_of(kit: &Kit, bytes: usize) -> Result<String, Failure> {
     // Base64url makes 2, 3 or 4 letters of 1, 2 or 3 bytes: padding in both segments reaches every length.
     for header in 0..4 {
         let padded = |payload: usize| -> Mint {
-            let mint = kit.mint().alg(Alg::Es256).header("pad", "h".repeat(header));
-            mint.claim("pad", "p".repeat(payload))
+            kit.mint().header("pad", "h".repeat(header)).claim("pad", "p".repeat(payload))
         };
         let base = padded(0).sign().await?.len();
         let payload = bytes.saturating_sub(base) * 3 / 4;

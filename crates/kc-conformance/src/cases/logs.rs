@@ -67,7 +67,7 @@ pub(crate) fn cases() -> Vec<Case> {
             says(&event, "decision", "allow")?;
             says(&event, "method", "GET")?;
             says(&event, "route", "/items")?;
-            says(&event, "realm", "kc-demo")?;
+            says(&event, "realm", kit.realm())?;
             says(&event, "username", "bob")?;
             says(&event, "client", "api")?;
             says(&event, "sub", kit.issuer.user_id("bob").unwrap_or_default())?;

@@ -44,6 +44,7 @@ pub(crate) fn cases() -> Vec<Case> {
             ];
             for token in &tokens {
                 let reply = kit.me(token).await?;
+                reply.has_status(401)?;
                 let detail = reply.json()?.get("detail").and_then(Value::as_str).map(str::to_owned);
                 let begins = detail.is_some_and(|detail| detail.starts_with("Token validation failed: "));
                 ensure(begins, || {

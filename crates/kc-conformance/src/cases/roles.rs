@@ -38,9 +38,11 @@ pub(crate) fn cases() -> Vec<Case> {
         for ((route, method, target, status), allowed) in ROUTES.into_iter().zip(allowed) {
             let id = format!("roles/{user}-{route}");
             cases.push(Case::new(id, CONTRACT, async move |kit| {
-                let mint = kit.issuer.mint();
-                let mint = if user == "service-account" { mint } else { mint.user(user) };
-                let reply = kit.send(&Request::new(method, target).bearer(&mint.sign().await?)).await?;
+                let token = match user {
+                    "service-account" => kit.issuer.service_token().await?,
+                    user => kit.token(user).await?,
+                };
+                let reply = kit.send(&Request::new(method, target).bearer(&token)).await?;
                 match allowed {
                     true => reply.has_status(status),
                     false => reply.refused_as(403, &["missing_roles", "insufficient_permissions"]),

@@ -27,7 +27,7 @@ pub(crate) fn cases() -> Vec<Case> {
                     "username": "bob",
                     "first_name": "Bob",
                     "last_name": "Test",
-                    "realm_roles": ["default-roles-kc-demo", "offline_access", "staff", "uma_authorization", "user"],
+                    "realm_roles": [format!("default-roles-{}", kit.realm()), "offline_access", "staff", "uma_authorization", "user"],
                     "client_roles": ["api-read", "staff"],
                     "is_staff": true,
                     "is_superuser": false,
@@ -53,13 +53,13 @@ pub(crate) fn cases() -> Vec<Case> {
             let token = kit.token("alice").await?;
             for query in ["", "?item_name=", "?name=x", "?item_name=%FF"] {
                 let request = Request::new("POST", format!("/items{query}")).bearer(&token);
-                kit.send(&request).await?.refused(400, "invalid_request")?;
+                kit.send(&request).await?.turned_down(400, "invalid_request")?;
             }
             Ok(())
         }),
         Case::new("routes/delete-item-that-is-no-number", "contract: refusals", async |kit: &Kit| {
             let request = Request::new("DELETE", "/items/x").bearer(&kit.token("alice").await?);
-            kit.send(&request).await?.refused(400, "invalid_request")
+            kit.send(&request).await?.turned_down(400, "invalid_request")
         }),
         Case::new("routes/reports", CONTRACT, async |kit: &Kit| {
             let reply = kit.get("/reports", &kit.token("bob").await?).await?;

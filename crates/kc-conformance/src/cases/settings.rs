@@ -66,8 +66,9 @@ fn servers() -> Vec<Case> {
             works(kit).await
         }),
         Case::own("settings/issuer-of-its-own", CONTRACT, async |kit: &Kit| {
-            kit.start(&[("KEYCLOAK_ISSUER", "https://login.example.com/realms/kc-demo")]).await?;
-            let token = kit.mint().claim("iss", "https://login.example.com/realms/kc-demo").sign().await?;
+            let public = public_issuer(kit);
+            kit.start(&[("KEYCLOAK_ISSUER", &public)]).await?;
+            let token = kit.mint().claim("iss", public).sign().await?;
             kit.me(&token).await?.has_status(200)?;
             kit.me(&kit.token("alice").await?).await?.refused(401, "invalid_issuer")
         }),
@@ -76,17 +77,17 @@ fn servers() -> Vec<Case> {
             let settings =
                 [("KEYCLOAK_URL", "https://login.example.com"), ("KEYCLOAK_INTERNAL_URL", internal.as_str())];
             kit.start(&settings).await?;
-            let public = "https://login.example.com/realms/kc-demo";
-            kit.me(&kit.mint().claim("iss", public).sign().await?).await?.has_status(200)?;
+            kit.me(&kit.mint().claim("iss", public_issuer(kit)).sign().await?).await?.has_status(200)?;
             kit.me(&kit.token("alice").await?).await?.refused(401, "invalid_issuer")
         }),
         Case::own("settings/legacy-base-path", CONTRACT, async |kit: &Kit| {
             let stand_in = StandIn::with_keys_of(kit).await?;
             let url = format!("{}/auth/", stand_in.url());
             kit.start(&[("KEYCLOAK_URL", &url)]).await?;
-            let iss = format!("{}/auth/realms/kc-demo", stand_in.url());
+            let iss = format!("{}/auth/realms/{}", stand_in.url(), kit.realm());
             kit.me(&kit.mint().claim("iss", iss).sign().await?).await?.has_status(200)?;
-            let asked = stand_in.seen("/auth/realms/kc-demo/protocol/openid-connect/certs").len();
+            let certs = format!("/auth/realms/{}/protocol/openid-connect/certs", kit.realm());
+            let asked = stand_in.seen(&certs).len();
             ensure(asked > 0, || "expected the keys to be asked for below /auth".to_owned())
         }),
         Case::own("settings/origins-of-a-server-elsewhere", "contract: CORS", async |kit: &Kit| {
@@ -100,6 +101,11 @@ fn servers() -> Vec<Case> {
     ]
 }
 
+/// The same realm under a public name.
+fn public_issuer(kit: &Kit) -> String {
+    format!("https://login.example.com/realms/{}", kit.realm())
+}
+
 fn pinned() -> Vec<Case> {
     vec![
         Case::own("settings/pinned-key-as-pem", CONTRACT, async |kit: &Kit| {
@@ -111,7 +117,7 @@ fn pinned() -> Vec<Case> {
             let bare: String = pem.lines().filter(|line| !line.starts_with('-')).collect();
             pinned_to(kit, &bare).await
         }),
-        Case::own("settings/pinned-key-and-another", CONTRACT, async |kit: &Kit| {
+        Case::own_realm("settings/pinned-key-and-another", CONTRACT, async |kit: &Kit| {
             let pem = kit.issuer.public_key_pem(Alg::Rs256).await?;
             kit.start(&[("KEYCLOAK_PUBLIC_KEY", &pem)]).await?;
             kit.issuer.rotate(Alg::Rs256).await?;
@@ -136,7 +142,7 @@ async fn pinned_to(kit: &Kit, key: &str) -> CaseResult {
 fn files() -> Vec<Case> {
     let config = |kit: &Kit| {
         json!({
-            "realm": "kc-demo",
+            "realm": kit.realm(),
             "auth-server-url": kit.issuer.base_url(),
             "ssl-required": "external",
             "resource": "api",
@@ -147,9 +153,10 @@ fn files() -> Vec<Case> {
     };
     let dot_env = |kit: &Kit| {
         format!(
-            "# a comment\nKEYCLOAK_URL={}\nKEYCLOAK_REALM=kc-demo\nKEYCLOAK_CLIENT_ID=\"api\"\n\
+            "# a comment\nKEYCLOAK_URL={}\nKEYCLOAK_REALM={}\nKEYCLOAK_CLIENT_ID=\"api\"\n\
              KEYCLOAK_CLIENT_SECRET='{CLIENT_SECRET}'\nKEYCLOAK_AUDIENCE=of-the-file\n",
-            kit.issuer.base_url()
+            kit.issuer.base_url(),
+            kit.realm()
         )
     };
     vec![
@@ -162,7 +169,7 @@ fn files() -> Vec<Case> {
             kit.send(&request).await?.has_status(204)
         }),
         Case::own("settings/environment-before-the-adapter-config", CONTRACT, async move |kit: &Kit| {
-            let wrong = config(kit).replace("\"kc-demo\"", "\"other\"");
+            let wrong = config(kit).replace(&format!("\"{}\"", kit.realm()), "\"other\"");
             let path = kit.file("keycloak.json", &wrong)?;
             kit.start(&[("KEYCLOAK_CONFIG", &path)]).await?;
             works(kit).await

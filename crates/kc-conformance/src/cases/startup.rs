@@ -98,14 +98,15 @@ const BAD: &[(&str, &str, &str)] = &[
 fn refused(ended: &Ended, variable: &str) -> CaseResult {
     let lines: Vec<&str> = ended.stderr.lines().filter(|line| !line.trim().is_empty()).collect();
     let said: String = ended.stderr.chars().take(300).collect();
+    // First: it is worse than the wrong exit code.
+    let all = format!("{}{}", ended.stdout, ended.stderr);
+    ensure(!all.contains(HIDDEN) && !all.contains(CLIENT_SECRET), || {
+        "expected no secret in the message, got one".to_owned()
+    })?;
     ensure(ended.code == Some(2), || format!("expected exit code 2, got {:?}: {said}", ended.code))?;
     ensure(lines.len() == 1, || format!("expected one line on standard error, got {}: {said}", lines.len()))?;
     ensure(lines.iter().all(|line| line.contains(variable)), || {
         format!("expected that the line names {variable}, got {said:?}")
-    })?;
-    let all = format!("{}{}", ended.stdout, ended.stderr);
-    ensure(!all.contains(HIDDEN) && !all.contains(CLIENT_SECRET), || {
-        "expected no secret in the message, got one".to_owned()
     })?;
     ensure(!all.contains("panicked") && !all.contains("Traceback"), || {
         format!("expected no crash, got {said}")

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{Outcome, Report};
 
 impl Report {
-    /// `{"passed":n,"failed":n,"deviating":n,"skipped":n,"let_in":n,"seconds":n,"stale_deviations":[…],"codes":[…],"cases":[…]}`, a
+    /// `{"issuer":"…","passed":n,"failed":n,"deviating":n,"skipped":n,"let_in":n,"seconds":n,"stale_deviations":[…],"codes":[…],"cases":[…]}`, a
     /// case as `{"id","spec","needs","outcome","what","reason","let_in","seconds"}`.
     #[must_use]
     pub fn to_json(&self) -> String {
@@ -35,6 +35,7 @@ impl Report {
             .collect();
         let counts = self.counts();
         let report = json!({
+            "issuer": self.issuer,
             "passed": counts.passed,
             "failed": counts.failed,
             "deviating": counts.deviating,

@@ -13,7 +13,8 @@ impl Report {
         push(
             &mut xml,
             &format!(
-                "<testsuites name=\"kc-conformance\" tests=\"{}\" failures=\"{}\" skipped=\"{}\" time=\"{:.3}\">",
+                "<testsuites name=\"kc-conformance on {}\" tests=\"{}\" failures=\"{}\" skipped=\"{}\" time=\"{:.3}\">",
+                escaped(&self.issuer),
                 counts.total() + self.stale.len(),
                 counts.failed + self.stale.len(),
                 counts.skipped + counts.deviating,
@@ -121,6 +122,7 @@ mod tests {
 
     fn report() -> Report {
         Report {
+            issuer: "the embedded issuer".to_owned(),
             cases: vec![
                 case("a/good", Outcome::Passed),
                 case("a/bad", Outcome::Failed { what: "got <b> & \"c\"\u{0}".to_owned(), let_in: true }),
@@ -148,7 +150,7 @@ mod tests {
     #[test]
     fn the_same_counts_are_in_the_table_and_in_the_json() {
         let table = report().to_table();
-        assert!(table.contains("4 cases: 1 passed, 1 failed (1 let in what must stay out), 1 deviate with a reason, 1 skipped"), "{table}");
+        assert!(table.contains("4 cases on the embedded issuer: 1 passed, 1 failed (1 let in what must stay out), 1 deviate with a reason, 1 skipped"), "{table}");
         assert!(table.contains("a (1 of 2 passed)"), "{table}");
         let json: serde_json::Value = serde_json::from_str(&report().to_json()).unwrap();
         assert_eq!(json["failed"], 1);

@@ -56,6 +56,7 @@ impl CaseReport {
 /// A whole run.
 #[derive(Clone, Debug)]
 pub struct Report {
+    pub(crate) issuer: String,
     pub(crate) cases: Vec<CaseReport>,
     pub(crate) stale: Vec<String>,
     pub(crate) codes: Vec<String>,
@@ -106,6 +107,12 @@ impl Report {
     #[must_use]
     pub fn is_good(&self) -> bool {
         self.counts().failed == 0 && self.stale.is_empty()
+    }
+
+    /// Who issued the tokens: `the embedded issuer`, or `Keycloak VERSION at URL`.
+    #[must_use]
+    pub fn issuer(&self) -> &str {
+        &self.issuer
     }
 
     /// How many cases went how.

@@ -35,8 +35,9 @@ impl Report {
         line(
             &mut text,
             &format!(
-                "{} cases: {} passed, {} failed ({} let in what must stay out), {} deviate with a reason, {} skipped; {:.1} s",
+                "{} cases on {}: {} passed, {} failed ({} let in what must stay out), {} deviate with a reason, {} skipped; {:.1} s",
                 counts.total(),
+                self.issuer,
                 counts.passed,
                 counts.failed,
                 counts.let_in,

@@ -33,7 +33,7 @@ impl Caller {
             "the handler of {route:?} asks who calls, but its route is not guarded: {remedy}"
         );
         let refusal = Refusal::from(AuthError::Internal { reason: String::new() });
-        Rejected { response: Box::new(refusal.to_response("")), code: refusal.code() }
+        Rejected::from_parts(refusal.to_response(""), &refusal)
     }
 
     /// The caller, if one is known.
@@ -60,7 +60,7 @@ impl Caller {
     pub async fn allowed(&self, request: &RequestView<'_>, rule: &Rule) -> Result<&Principal, Rejected> {
         let principal = self.principal()?;
         let decision = self.guard.authorize(request, principal, rule).await;
-        decision.map(|()| principal).map_err(|refusal| Rejected::new(&self.guard, &refusal))
+        decision.map(|()| principal).map_err(|refusal| Rejected::to(&self.guard, request, &refusal))
     }
 }
 
@@ -70,27 +70,36 @@ pub struct Rejected {
     // Boxed: a refusal is the rare case, and every extractor returns one.
     response: Box<Response<Bytes>>,
     code: &'static str,
+    refused: Option<Refused>,
 }
 
 impl Rejected {
     /// The response to a refusal.
     #[must_use]
     pub fn new(guard: &Guard, refusal: &Refusal) -> Self {
-        let rejected = Self { response: Box::new(guard.response(refusal)), code: refusal.code() };
-        rejected.marked()
+        Self::from_parts(guard.response(refusal), refusal)
+    }
+
+    /// The response to a refusal of this request, which a gRPC client understands if it came from one.
+    #[must_use]
+    pub fn to(guard: &Guard, request: &RequestView<'_>, refusal: &Refusal) -> Self {
+        Self::from_parts(guard.response_to(request, refusal), refusal)
+    }
+
+    fn from_parts(mut response: Response<Bytes>, refusal: &Refusal) -> Self {
+        let code = refusal.code();
+        let about_caller = matches!(refusal.status(), StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN);
+        let refused = about_caller.then_some(Refused { code });
+        if let Some(refused) = refused {
+            response.extensions_mut().insert(refused);
+        }
+        Self { response: Box::new(response), code, refused }
     }
 
     /// The response to an error; what the caller is not told goes to the log.
     #[must_use]
     pub fn of(guard: &Guard, error: AuthError) -> Self {
         Self::new(guard, &guard.refuse(error))
-    }
-
-    fn marked(mut self) -> Self {
-        if let Some(refused) = self.refused() {
-            self.response.extensions_mut().insert(refused);
-        }
-        self
     }
 
     /// The refusal's stable code.
@@ -103,8 +112,7 @@ impl Rejected {
     /// not. It stands in the response's extensions, for frameworks that have the same.
     #[must_use]
     pub fn refused(&self) -> Option<Refused> {
-        let about_caller = matches!(self.response.status(), StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN);
-        about_caller.then_some(Refused { code: self.code })
+        self.refused
     }
 
     /// The response, with [`Refused`] in its extensions where there is one.

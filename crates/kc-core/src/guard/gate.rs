@@ -45,22 +45,27 @@ impl Gate {
     /// Dropping the future is safe; then no event is recorded.
     pub async fn admit(&self, request: &RequestView<'_>) -> (Result<Caller, Rejected>, AuditTicket) {
         let request = self.at_route(request);
-        self.left_with(self.guard.admit(&request, &self.access).await)
+        self.left_with(&request, self.guard.admit(&request, &self.access).await)
     }
 
     /// The same where nobody has to be waited for. `None` says nothing: ask [`admit`](Self::admit).
     pub fn admit_now(&self, request: &RequestView<'_>) -> Option<(Result<Caller, Rejected>, AuditTicket)> {
-        self.guard.admit_now(&self.at_route(request), &self.access).map(|admitted| self.left_with(admitted))
+        let request = self.at_route(request);
+        self.guard.admit_now(&request, &self.access).map(|admitted| self.left_with(&request, admitted))
     }
 
     fn at_route<'a>(&'a self, request: &RequestView<'a>) -> RequestView<'a> {
         RequestView { route: self.pattern().or(request.route), ..*request }
     }
 
-    fn left_with(&self, admitted: Admitted) -> (Result<Caller, Rejected>, AuditTicket) {
+    fn left_with(
+        &self,
+        request: &RequestView<'_>,
+        admitted: Admitted,
+    ) -> (Result<Caller, Rejected>, AuditTicket) {
         let outcome = match admitted.outcome {
             Ok(admission) => Ok(Caller::new(self.guard.clone(), admission)),
-            Err(refusal) => Err(Rejected::new(&self.guard, &refusal)),
+            Err(refusal) => Err(Rejected::to(&self.guard, request, &refusal)),
         };
         (outcome, admitted.audit)
     }

@@ -189,6 +189,12 @@ impl Guard {
         refusal.to_response(&self.inner.realm)
     }
 
+    /// The response to a refusal of this request: that of [`response`](Self::response), or to a gRPC call one of gRPC.
+    #[must_use]
+    pub fn response_to(&self, request: &RequestView<'_>, refusal: &Refusal) -> Response<Bytes> {
+        refusal.to_response_to(request, &self.inner.realm)
+    }
+
     /// Of the first authenticator only: what the others know does not count before that one has said "not mine".
     fn recall(&self, request: &RequestView<'_>) -> Option<Principal> {
         self.inner.authenticators.first()?.recall(request)

@@ -114,14 +114,21 @@ impl Shared {
         (Instant::now() < remembered.until).then_some(remembered.answer)
     }
 
-    /// The answer to come: of the question that is under way, or of a new one.
-    fn join_or_ask(self: &Arc<Self>, question: &Question) -> watch::Receiver<Option<Answer>> {
+    /// The answer to come, of the question that is under way, or of a new one; or the one that came just now.
+    fn join_or_ask(
+        self: &Arc<Self>,
+        question: &Question,
+    ) -> Result<Arc<Introspection>, watch::Receiver<Option<Answer>>> {
         let mut under_way = self.lock();
         if let Some(coming) = under_way.get(question)
             // One whose task is gone without an answer is nobody's.
             && coming.has_changed().is_ok()
         {
-            return coming.clone();
+            return Err(coming.clone());
+        }
+        // Whoever looked before it was remembered, and was slow to come here, finds nobody to join.
+        if let Some(answer) = self.remembered(question) {
+            return Ok(answer);
         }
         let (tell, coming) = watch::channel(None);
         under_way.insert(question.clone(), coming.clone());
@@ -137,7 +144,7 @@ impl Shared {
             // They may all have left.
             let _ = tell.send(Some(answer));
         });
-        coming
+        Err(coming)
     }
 
     fn remember(&self, question: &Question, answer: &Arc<Introspection>) {
@@ -170,7 +177,10 @@ impl Introspector for CachedIntrospector {
         if let Some(answer) = self.shared.remembered(&question) {
             return Ok(Introspection::clone(&answer));
         }
-        let mut coming = self.shared.join_or_ask(&question);
+        let mut coming = match self.shared.join_or_ask(&question) {
+            Ok(answer) => return Ok(Introspection::clone(&answer)),
+            Err(coming) => coming,
+        };
         let answer = coming.wait_for(Option::is_some).await.ok().and_then(|answer| Option::clone(&answer));
         match answer {
             Some(answer) => answer.map(|answer| Introspection::clone(&answer)),
@@ -339,6 +349,16 @@ mod tests {
             CachedIntrospector::new(Arc::<Fragile>::default(), Duration::from_secs(9), 1 << 20, clock);
         assert_eq!(cached.introspect("t", None).await, Ok(Introspection::Inactive));
         assert_eq!(cached.introspect("t", None).await, Ok(Introspection::Inactive));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_looked_too_early_and_joins_too_late_does_not_ask_again() {
+        let Setup { transport, cached } = setup(active(NOW + 300), 60);
+        let question = Question { token: "t".into(), hint: None };
+        assert!(cached.shared.remembered(&question).is_none(), "too early");
+        cached.introspect("t", None).await.unwrap();
+        assert!(cached.shared.join_or_ask(&question).is_ok(), "too late");
+        assert_eq!(transport.requests(), 1);
     }
 
     #[tokio::test(start_paused = true)]

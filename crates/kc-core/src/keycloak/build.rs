@@ -135,7 +135,7 @@ impl KeycloakBuilder {
             .revocations
             .unwrap_or_else(|| Arc::new(MemoryRevocations::default().clock(Arc::clone(&clock))));
         let mut remotes = Vec::new();
-        let mut list = IssuerList::new();
+        let (mut list, mut trusted) = (IssuerList::new(), Vec::new());
         let realms =
             std::iter::once((settings, self.keys)).chain(self.others.iter().map(|other| (other, None)));
         for (n, (settings, keys)) in realms.enumerate() {
@@ -161,6 +161,7 @@ impl KeycloakBuilder {
                 }
             };
             list = list.with(issuer, realm.trusted(source)?);
+            trusted.push(issuer.to_owned());
         }
         let users = self.users.unwrap_or_else(|| Arc::new(MemoryUsers::default()));
         let issuers = Arc::new(list);
@@ -207,7 +208,7 @@ impl KeycloakBuilder {
         let guard = self.authenticators.into_iter().fold(guard, |guard, one| guard.add_authenticator(one));
         let metadata = ResourceMetadata {
             resource: settings.public_url().as_str().to_owned(),
-            authorization_servers: [server.issuer().to_owned()],
+            authorization_servers: trusted,
             bearer_methods_supported: ["header"],
         };
         let cors = CorsPolicy::new(settings.cors_allowed_origins());

@@ -105,8 +105,10 @@ fn pem_blocks(text: &str) -> Result<Vec<Block>, PinnedKeysError> {
     while let Some((_, after)) = rest.split_once("-----BEGIN ") {
         let (label, after) = after.split_once("-----").ok_or(PinnedKeysError::NotPem)?;
         if label != "PUBLIC KEY" && label != "RSA PUBLIC KEY" {
-            let label = label.chars().take(30).collect();
-            return Err(PinnedKeysError::NotAPublicKey { label });
+            return Err(match is_label(label) {
+                true => PinnedKeysError::NotAPublicKey { label: label.to_owned() },
+                false => PinnedKeysError::NotPem,
+            });
         }
         let end = format!("-----END {label}-----");
         let (body, after) = after.split_once(&end).ok_or(PinnedKeysError::NotPem)?;
@@ -114,6 +116,12 @@ fn pem_blocks(text: &str) -> Result<Vec<Block>, PinnedKeysError> {
         rest = after;
     }
     Ok(blocks)
+}
+
+/// Whether it can be shown: where the end of the BEGIN line is lost, what follows `BEGIN` is the key, perhaps a private one.
+fn is_label(text: &str) -> bool {
+    let in_use = |byte: u8| matches!(byte, b'A'..=b'Z' | b'0'..=b'9' | b' ');
+    text.len() <= 30 && text.bytes().all(in_use)
 }
 
 fn base64(text: &str) -> Result<Vec<u8>, PinnedKeysError> {
@@ -188,6 +196,16 @@ mod tests {
         for (text, expected) in cases {
             let error = PinnedKeys::from_pem(text).unwrap_err().to_string();
             assert!(error.contains(expected), "{text}: {error}");
+        }
+    }
+
+    /// Found by fuzzing: up to 30 characters after `BEGIN` were shown, and with a damaged BEGIN line these are the key's.
+    #[test]
+    fn a_damaged_begin_line_shows_nothing_of_the_key_below_it() {
+        for begin in ["-----BEGIN EC PRIVATE KEY\n", "-----BEGIN EC\n", "-----BEGIN EC", "-----BEGIN "] {
+            let text = format!("{begin}MHcCAQEEIFRoaXNJc05vdEFQcml2YXRlS2V5\n-----END EC PRIVATE KEY-----\n");
+            let error = PinnedKeys::from_pem(&text).unwrap_err();
+            assert_eq!(error, PinnedKeysError::NotPem, "{begin}");
         }
     }
 

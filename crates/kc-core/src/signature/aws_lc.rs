@@ -56,6 +56,9 @@ pub(crate) fn verifier_for(
     key.map(|key| Box::new(Parsed(key)) as Box<dyn SignatureVerifier>).map_err(|_| KeyDefect::Invalid)
 }
 
+/// `id-RSASSA-PSS`: of a key that is for nothing else (RFC 4055 §1.2).
+const RSASSA_PSS: [u8; 11] = [6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 10];
+
 /// Verifiers for every algorithm that the key of a DER `SubjectPublicKeyInfo` (RFC 5280 §4.1.2.7) can do.
 pub(crate) fn parse_spki(der: &[u8]) -> Result<Verifiers, KeyDefect> {
     let boxed = |key| Box::new(Parsed(key)) as Box<dyn SignatureVerifier>;
@@ -71,8 +74,11 @@ pub(crate) fn parse_spki(der: &[u8]) -> Result<Verifiers, KeyDefect> {
     {
         return Ok(vec![(Algorithm::EdDsa, boxed(key))]);
     }
+    // What stands before the key itself names its algorithm.
+    let for_pss = der.windows(RSASSA_PSS.len()).take(16).any(|oid| oid == RSASSA_PSS);
     let keys = Algorithm::ALL
         .into_iter()
+        .filter(|alg| !for_pss || matches!(alg, Algorithm::Ps256 | Algorithm::Ps384 | Algorithm::Ps512))
         .filter_map(|alg| Some((alg, rsa(alg)?)))
         .map(|(alg, parameters)| match ParsedPublicKey::new(parameters, der) {
             Ok(key) => Ok((alg, boxed(key))),

@@ -3,6 +3,7 @@
 pub mod cors;
 mod credentials;
 mod exempt;
+mod grpc;
 mod problem;
 mod refusal;
 mod request;

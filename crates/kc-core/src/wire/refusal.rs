@@ -8,7 +8,9 @@ use bytes::Bytes;
 use http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, Response, StatusCode};
 
+use super::grpc;
 use super::problem::Problem;
+use super::request::RequestView;
 use crate::error::AuthError;
 use crate::rules::Denial;
 
@@ -73,6 +75,20 @@ impl Refusal {
     #[must_use]
     pub fn detail(&self) -> &str {
         &self.detail
+    }
+
+    /// Whether it asks for credentials, or for other ones.
+    pub(super) fn is_challenge(&self) -> bool {
+        self.challenge.is_some()
+    }
+
+    /// The response to this request: as [`to_response`](Self::to_response), or to a gRPC call one that gRPC clients
+    /// understand, with status `UNAUTHENTICATED`, `PERMISSION_DENIED`, `UNAVAILABLE` and so on, and the challenge and the
+    /// code (`problem-code`) in its metadata.
+    #[must_use]
+    pub fn to_response_to(&self, request: &RequestView<'_>, realm: &str) -> Response<Bytes> {
+        let response = self.to_response(realm);
+        if grpc::is_call(request) { grpc::trailers_only(self, response) } else { response }
     }
 
     /// The response: `application/problem+json`, with the challenge in the name of `realm`.

@@ -231,7 +231,9 @@ fn not_found() -> Refusal {
 fn key_error(error: &KeyError) -> Refusal {
     let status = match error {
         KeyError::UnknownKid { .. } => StatusCode::NOT_FOUND,
-        KeyError::Generate { .. } | KeyError::Sign { .. } => StatusCode::INTERNAL_SERVER_ERROR,
+        KeyError::Export { .. } | KeyError::Generate { .. } | KeyError::Sign { .. } => {
+            StatusCode::INTERNAL_SERVER_ERROR
+        }
     };
     Refusal(status, error.to_string())
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use aws_lc_rs::encoding::{AsDer as _, Pkcs8V1Der, PublicKeyX509Der};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{
@@ -72,9 +73,27 @@ impl Key {
         &self.jwk
     }
 
-    /// The `SubjectPublicKeyInfo` of an RSA key.
+    /// The `SubjectPublicKeyInfo` of an asymmetric key.
     pub(crate) fn spki(&self) -> Option<&[u8]> {
         self.spki.as_deref()
+    }
+
+    /// The private key as PKCS#8 (RFC 5208) and the public one as `SubjectPublicKeyInfo`, both DER; `None` for a symmetric key.
+    pub(super) fn pair(&self) -> Option<(Vec<u8>, Vec<u8>)> {
+        let private = match &self.material {
+            Material::Ec(key) => key.to_pkcs8v1().ok()?.as_ref().to_vec(),
+            Material::Ed(key) => key.to_pkcs8v1().ok()?.as_ref().to_vec(),
+            Material::Hmac(_) => return None,
+            Material::Rsa(key) => {
+                let der: Pkcs8V1Der<'_> = key.as_der().ok()?;
+                der.as_ref().to_vec()
+            }
+        };
+        Some((private, self.spki.clone()?))
+    }
+
+    pub(super) fn purpose(&self) -> Purpose {
+        self.purpose
     }
 
     /// Signs for a JWS. The algorithm is the key's own; an RSA-OAEP key signs as RS256, to make forbidden tokens with.
@@ -133,7 +152,7 @@ impl Key {
             Some(signature)
         })
         .ok_or_else(failed)?;
-        let kid = base64url(digest::digest(&digest::SHA256, &spki).as_ref());
+        let kid = kid_of(&spki);
         let sha1 = digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, &certificate);
         let sha256 = digest::digest(&digest::SHA256, &certificate);
         let mut jwk = members(&kid, "RSA", purpose);
@@ -158,23 +177,28 @@ impl Key {
         let (_, coordinates) = point.split_first().ok_or_else(failed)?;
         let (x, y) = coordinates.split_at_checked(coordinates.len() / 2).ok_or_else(failed)?;
         let purpose = Purpose::Sign(alg);
-        let kid = base64url(digest::digest(&digest::SHA256, point).as_ref());
+        let spki: PublicKeyX509Der<'_> = pair.public_key().as_der().map_err(|_| failed())?;
+        let spki = spki.as_ref().to_vec();
+        let kid = kid_of(&spki);
         let mut jwk = members(&kid, "EC", purpose);
         jwk.insert("crv".to_owned(), json!(curve));
         jwk.insert("x".to_owned(), json!(base64url(x)));
         jwk.insert("y".to_owned(), json!(base64url(y)));
-        Ok(Self { kid, purpose, material: Material::Ec(pair), jwk, spki: None })
+        Ok(Self { kid, purpose, material: Material::Ec(pair), jwk, spki: Some(spki) })
     }
 
     fn ed() -> Result<Self, KeyError> {
-        let pair = Ed25519KeyPair::generate().map_err(|_| KeyError::Generate { alg: Alg::EdDsa.name() })?;
+        let failed = || KeyError::Generate { alg: Alg::EdDsa.name() };
+        let pair = Ed25519KeyPair::generate().map_err(|_| failed())?;
         let public = pair.public_key().as_ref();
         let purpose = Purpose::Sign(Alg::EdDsa);
-        let kid = base64url(digest::digest(&digest::SHA256, public).as_ref());
+        let spki: PublicKeyX509Der<'_> = pair.public_key().as_der().map_err(|_| failed())?;
+        let spki = spki.as_ref().to_vec();
+        let kid = kid_of(&spki);
         let mut jwk = members(&kid, "OKP", purpose);
         jwk.insert("crv".to_owned(), json!("Ed25519"));
         jwk.insert("x".to_owned(), json!(base64url(public)));
-        Ok(Self { kid, purpose, material: Material::Ed(pair), jwk, spki: None })
+        Ok(Self { kid, purpose, material: Material::Ed(pair), jwk, spki: Some(spki) })
     }
 }
 
@@ -182,6 +206,11 @@ impl fmt::Debug for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Key").field("kid", &self.kid).field("purpose", &self.purpose).finish_non_exhaustive()
     }
+}
+
+/// Keycloak's: the digest of the whole public key.
+fn kid_of(spki: &[u8]) -> String {
+    base64url(digest::digest(&digest::SHA256, spki).as_ref())
 }
 
 fn members(kid: &str, kind: &str, purpose: Purpose) -> Map<String, Value> {

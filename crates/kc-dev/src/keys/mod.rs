@@ -3,6 +3,7 @@
 mod alg;
 mod der;
 mod key;
+mod provider;
 mod ring;
 mod verify;
 
@@ -18,6 +19,11 @@ pub(crate) use self::verify::jwk_verifies;
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum KeyError {
+    /// The key could not be written down.
+    Export {
+        /// The key's id.
+        kid: String,
+    },
     /// The key could not be made.
     Generate {
         /// What for, such as `RS256`.
@@ -38,6 +44,7 @@ pub enum KeyError {
 impl fmt::Display for KeyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Export { kid } => write!(f, "the key {kid} could not be written down; rotate it"),
             Self::Generate { alg } => write!(f, "no {alg} key could be generated; try again"),
             Self::Sign { kid } => write!(f, "the key {kid} could not sign; rotate it"),
             Self::UnknownKid { kid } => {

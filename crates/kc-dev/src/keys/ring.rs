@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
-use super::{Alg, Key, KeyError, KeySpec, Purpose};
+use super::{Alg, Key, KeyError, KeySpec, Purpose, provider};
 
 /// What Keycloak does with a key.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -174,6 +174,15 @@ impl KeyRing {
             .filter_map(|slot| Some(Value::Object(slot.key.get()?.jwk().clone())))
             .collect();
         Ok(json!({ "keys": keys }))
+    }
+
+    /// Every asymmetric key as a component of a realm export; waits until all are made.
+    pub(crate) async fn providers(&self) -> Result<Value, KeyError> {
+        self.make_all().await?;
+        let slots = self.slots();
+        let made = slots.iter().filter_map(|slot| Some((slot, slot.key.get()?)));
+        let made = made.filter(|(_, key)| !key.signing_alg().is_symmetric());
+        made.map(|(slot, key)| provider::component(key, slot.priority, slot.state())).collect()
     }
 
     fn best(&self, purpose: Purpose) -> Option<Arc<Slot>> {

@@ -21,7 +21,10 @@ fn readable(server: &Server, answer: &Answer) -> Value {
     let mut headers = Map::new();
     for (name, value) in &answer.headers {
         if name.as_str().starts_with("access-control-") {
-            headers.insert(name.to_string(), json!(value.to_str().expect("text")));
+            // Lists are sets, and Keycloak's order is that of a Java hash set: not the same on every machine.
+            let mut words: Vec<&str> = value.to_str().expect("text").split(", ").collect();
+            words.sort_unstable();
+            headers.insert(name.to_string(), json!(words));
         }
     }
     let refused = (answer.status == 403).then(|| server.observe(answer));

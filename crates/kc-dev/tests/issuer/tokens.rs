@@ -3,7 +3,7 @@
 use aws_lc_rs::signature::{ECDSA_P521_SHA512_FIXED, UnparsedPublicKey};
 use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
-use kc_dev::{Alg, MintError, TokenKind};
+use kc_dev::{Alg, DevIssuer, MintError, TokenKind};
 use serde_json::{Value, json};
 
 use crate::asking::{self, is_active, issuer, keys, part, text, userinfo};
@@ -70,6 +70,40 @@ async fn the_jwks_has_the_realms_keys_and_no_secret() {
             assert!(key.get(private).is_none());
         }
     }
+}
+
+#[tokio::test]
+async fn key_providers_hold_the_private_part_of_each_key_of_the_jwks() {
+    let issuer = issuer().await;
+    for alg in Alg::ASYMMETRIC {
+        issuer.kid(alg).await.expect("made on demand");
+    }
+    let retired = issuer.kid(Alg::Es512).await.expect("a key");
+    issuer.retire_key(&retired).expect("known");
+    let providers = issuer.key_providers().await.expect("written down");
+    let providers = providers.as_array().expect("a list");
+    let keys = keys(&issuer).await;
+    assert_eq!(providers.len(), keys.len());
+    for key in &keys {
+        let provider = providers.iter().find(|provider| provider["name"] == key["kid"]).expect("listed");
+        let config = &provider["config"];
+        let private = ["privateKey", "ecdsaPrivateKey", "eddsaPrivateKey"]
+            .into_iter()
+            .find_map(|name| config[name][0].as_str())
+            .expect("a private key");
+        assert!(base64_simd::STANDARD.decode_to_vec(private).expect("base64").len() > 40, "{}", key["alg"]);
+        assert_eq!(config["active"][0], json!((key["kid"] != retired.as_str()).to_string()));
+        assert_eq!(config["enabled"][0], "true");
+    }
+}
+
+#[tokio::test]
+async fn an_issuer_behind_something_is_called_as_it_was_told() {
+    let issuer = DevIssuer::builder().shared_keys().base_url("http://127.0.0.1:9/auth/").start().await;
+    let issuer = issuer.expect("kc-dev starts");
+    assert_eq!(issuer.base_url(), "http://127.0.0.1:9/auth");
+    let token = issuer.token("alice", "api").await.expect("minted");
+    assert_eq!(part(&token, 1)["iss"], "http://127.0.0.1:9/auth/realms/kc-demo");
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@
 mod accepted;
 mod expiry;
 mod introspected;
+mod opaque;
 mod outage;
 mod refused;
 mod rotation;

@@ -1,0 +1,1 @@
+//! A gRPC service behind the same layer as an HTTP service: see `tests/grpc`.
