@@ -15,7 +15,7 @@ pub use self::build::GuardBuilder;
 pub use self::caller::{Caller, Refused, Rejected};
 pub use self::gate::Gate;
 use crate::access::Access;
-use crate::audit::{AuditEvent, AuditSink, AuditTicket, Decision, Rfc3339, shortened};
+use crate::audit::{AuditSink, AuditTicket, Decided, shortened};
 use crate::authenticator::Authenticator;
 use crate::clock::Clock;
 use crate::error::AuthError;
@@ -37,7 +37,7 @@ pub struct Guard {
 }
 
 struct Inner {
-    realm: String,
+    realm: Arc<str>,
     authenticators: Vec<Arc<dyn Authenticator>>,
     introspector: Option<Arc<dyn Introspector>>,
     issuers: Option<Arc<dyn IssuerRegistry>>,
@@ -144,8 +144,8 @@ impl Guard {
         let outcome = outcome.map_err(|error| self.refuse(error));
         let audit = if self.inner.audit.is_on() {
             let known = outcome.as_ref().ok().and_then(Admission::principal);
-            let event = self.event(request, outcome.as_ref().err(), refused.or(known));
-            AuditTicket::new(event, Arc::clone(&self.inner.audit))
+            let decided = self.decided(request, outcome.as_ref().err(), refused.or(known));
+            AuditTicket::new(decided, Arc::clone(&self.inner.audit))
         } else {
             AuditTicket::none()
         };
@@ -306,31 +306,21 @@ impl Guard {
         self.inner.issuers.as_ref()?.find(principal.claims().issuer.as_deref()?)
     }
 
-    fn event(
+    fn decided(
         &self,
         request: &RequestView<'_>,
         refusal: Option<&Refusal>,
         caller: Option<&Principal>,
-    ) -> AuditEvent {
-        let claims = caller.map(Principal::claims);
-        let of_issuer = caller.and_then(|caller| self.issuer_of(caller));
-        let owned = |text: Option<&String>| text.map(|text| shortened(text, 256).into_owned());
-        AuditEvent {
-            time: Rfc3339(self.inner.clock.now()),
-            event: "access",
-            decision: if refusal.is_some() { Decision::Deny } else { Decision::Allow },
+    ) -> Decided {
+        Decided {
+            time: self.inner.clock.now(),
             code: refusal.map(Refusal::code),
-            status: None,
-            method: shortened(request.method, 20).into_owned(),
+            method: origin::method(request.method),
             route: request.route.map(str::to_owned),
             path: shortened(request.path, 1024).into_owned(),
-            realm: of_issuer.map_or_else(|| self.inner.realm.clone(), |issuer| issuer.realm.clone()),
-            sub: owned(claims.and_then(|claims| claims.subject.as_ref())),
-            username: owned(claims.and_then(|claims| claims.username.as_ref())),
-            client: owned(
-                claims.and_then(|claims| claims.authorized_party.as_ref().or(claims.client_id.as_ref())),
-            ),
-            sid: owned(claims.and_then(|claims| claims.session_id.as_ref())),
+            realm: Arc::clone(&self.inner.realm),
+            issuer: caller.and_then(|caller| self.issuer_of(caller)),
+            caller: caller.cloned(),
             ip: origin::address(request, &self.inner.trusted_proxies),
             request_id: origin::request_id(request),
         }
