@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
+use crate::callgrind;
 use crate::process::{self, Failure, Log};
 use crate::tools;
 use crate::workspace::Workspace;
@@ -20,6 +21,10 @@ pub(crate) fn run(workspace: &Workspace, quick: bool) -> Result<bool, Failure> {
 
     heading(&mut log, "A token that was not seen before, and one that was");
     must(workspace.cargo().args(["bench", "-p", "kc-core", "--bench", "validate"]), &mut log)?;
+    if !quick {
+        heading(&mut log, "The same, counted: instructions, and allocations of Rust and C alike");
+        counts(workspace, &mut log)?;
+    }
     heading(&mut log, "What grows with what");
     must(workspace.cargo().args(["bench", "-p", "kc-core", "--bench", "growth"]), &mut log)?;
 
@@ -31,7 +36,7 @@ pub(crate) fn run(workspace: &Workspace, quick: bool) -> Result<bool, Failure> {
         command
     };
     let effort =
-        if quick { ["--rounds", "2", "--seconds", "1"] } else { ["--rounds", "8", "--seconds", "3"] };
+        if quick { ["--rounds", "3", "--seconds", "1"] } else { ["--rounds", "15", "--seconds", "1"] };
     heading(&mut log, "A request, protected against not protected");
     must(&mut load(&effort, &[]), &mut log)?;
     if !quick {
@@ -51,6 +56,58 @@ pub(crate) fn run(workspace: &Workspace, quick: bool) -> Result<bool, Failure> {
     let shown = log.path().display().to_string();
     log.line(&format!("\nall of it is in {shown}"));
     Ok(true)
+}
+
+/// Cases of kc-core's benchmark, each behind the one that its numbers are held against.
+const COUNTED: [(&str, &str); 7] = [
+    ("rs256", "rs256"),
+    ("rs256-jwt", "rs256"),
+    ("rs256-kc", "rs256"),
+    ("roles", "roles"),
+    ("roles-jwt", "roles"),
+    ("roles-kc", "roles"),
+    ("guard-known", "rs256"),
+];
+
+/// Runs them under callgrind, which sees each call and changes none.
+fn counts(workspace: &Workspace, log: &mut Log) -> Result<(), Failure> {
+    let folder = workspace.target.join("xtask");
+    let mut counted = Vec::new();
+    for (id, raw) in COUNTED {
+        let out = folder.join(format!("callgrind.{id}"));
+        let file = format!("--callgrind-out-file={}", out.display());
+        let runner = ["valgrind", "--quiet", "--tool=callgrind", "--toggle-collect=validate::counted", &file];
+        let runner = runner.map(|word| format!("'{word}'")).join(",");
+        let mut cargo = workspace.cargo();
+        cargo.args(["--config", &format!("target.'cfg(all())'.runner=[{runner}]")]);
+        cargo.args(["bench", "-p", "kc-core", "--bench", "validate", "--", "--only", id, &TIMES.to_string()]);
+        process::capture(&mut cargo)?;
+        let text = std::fs::read_to_string(&out).map_err(|e| Failure::io("reading", &out, &e))?;
+        counted.push((id, raw, callgrind::read(&text)));
+    }
+    log.line(&format!(
+        "{:<14} {:>13} {:>7} {:>12} {:>10}",
+        "id", "instructions", "ratio", "allocations", "of its own"
+    ));
+    for (id, raw, of) in &counted {
+        let base = counted.iter().find(|(other, ..)| other == raw).map_or(of, |(.., base)| base);
+        let each = |count: u64| count / TIMES;
+        log.line(&format!(
+            "{id:<14} {:>13} {:>7.2} {:>12} {:>10}",
+            each(of.instructions),
+            ratio(of.instructions, base.instructions),
+            each(of.allocations),
+            each(of.allocations).saturating_sub(each(base.allocations)),
+        ));
+    }
+    Ok(())
+}
+
+const TIMES: u64 = 200;
+
+#[expect(clippy::cast_precision_loss, reason = "far less than 2^52")]
+fn ratio(one: u64, other: u64) -> f64 {
+    one as f64 / other as f64
 }
 
 /// Builds the peers, and names each with its program.

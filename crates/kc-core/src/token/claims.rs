@@ -191,7 +191,7 @@ fn list(value: Option<&Value<'_>>, claim: &'static str) -> Result<Option<Names>,
 /// RFC 7519 §4.1.3: an array, or a single string.
 fn audience(payload: &Object<'_>) -> Result<Option<Names>, TokenError> {
     match payload.get("aud") {
-        Some(Value::String(one)) => Ok(Some(Names::new([one.as_ref()].into_iter()))),
+        Some(Value::String(one)) => Ok(Some(Names::new([one.as_ref()]))),
         many => list(many, "aud").map_err(|_| malformed("aud", "a string or an array of strings")),
     }
 }

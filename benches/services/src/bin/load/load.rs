@@ -30,9 +30,9 @@ struct Case<'a> {
     plain: usize,
 }
 
-/// The best of its rounds.
+/// What a round has shown.
 #[derive(Clone, Copy, Debug)]
-struct Best {
+struct Round {
     /// CPU time of a request, in microseconds.
     cpu: f64,
     per_second: f64,
@@ -40,7 +40,8 @@ struct Best {
     p99: u32,
 }
 
-/// Takes the cases in turns, so that what else the machine does meets them all alike.
+/// Takes the cases in turns, so that what else the machine does meets them all alike. A ratio is the median of those of
+/// each turn; the rest is of the turn in which a request cost least.
 #[expect(clippy::print_stdout, reason = "a table is what it is for")]
 pub(crate) fn measure(setting: &Setting, subjects: &[Subject], effort: &Effort) -> Result<(), Failed> {
     println!(
@@ -76,34 +77,38 @@ pub(crate) fn measure(setting: &Setting, subjects: &[Subject], effort: &Effort) 
                 cases.push(Case { what: logged, server: logging, tokens, plain: base });
             }
         }
-        let mut best = vec![Best { cpu: f64::MAX, per_second: 0.0, p50: 0, p99: 0 }; cases.len()];
+        let mut rounds = vec![Vec::new(); cases.len()];
         for _ in 0..effort.rounds {
-            for (case, best) in cases.iter().zip(&mut best) {
-                let run = case.run(effort.seconds)?;
-                if run.cpu < best.cpu {
-                    *best = run;
-                }
+            for (case, rounds) in cases.iter().zip(&mut rounds) {
+                rounds.push(case.run(effort.seconds)?);
             }
         }
         println!("{}", subject.name);
-        for (case, of) in cases.iter().zip(&best) {
-            let plain = best.get(case.plain).map_or(of.cpu, |plain| plain.cpu);
+        for (case, of) in cases.iter().zip(&rounds) {
+            let plain = rounds.get(case.plain).unwrap_or(of);
+            let mut ratios: Vec<f64> = plain.iter().zip(of).map(|(plain, of)| plain.cpu / of.cpu).collect();
+            let best = of.iter().copied().min_by(|a, b| a.cpu.total_cmp(&b.cpu)).ok_or("no rounds")?;
             println!(
                 "  {:<32} {:>9.2} µs {:>7.3} {:>10.0} {:>6} µs {:>6} µs",
                 case.what,
-                of.cpu,
-                plain / of.cpu,
-                of.per_second,
-                of.p50,
-                of.p99
+                best.cpu,
+                median(&mut ratios),
+                best.per_second,
+                best.p50,
+                best.p99
             );
         }
     }
     Ok(())
 }
 
+fn median(of: &mut [f64]) -> f64 {
+    of.sort_by(f64::total_cmp);
+    of.get(of.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
 impl Case<'_> {
-    fn run(&self, seconds: u32) -> Result<Best, Failed> {
+    fn run(&self, seconds: u32) -> Result<Round, Failed> {
         const SCRIPT: &str = include_str!("rotate.lua");
         let script = self.tokens.with_file_name("rotate.lua");
         std::fs::write(&script, SCRIPT)?;
@@ -124,7 +129,7 @@ impl Case<'_> {
         }
         #[expect(clippy::cast_precision_loss, reason = "a minute of microseconds is exact in it")]
         let elapsed = run.micros as f64 / 1e6;
-        Ok(Best {
+        Ok(Round {
             cpu: cpu.as_secs_f64() * 1e6 / f64::from(run.requests),
             per_second: f64::from(run.requests) / elapsed,
             p50: run.p50,
