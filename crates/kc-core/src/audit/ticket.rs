@@ -5,7 +5,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::{AuditEvent, AuditSink, Decision, Rfc3339, shortened};
+use super::{AuditEvent, AuditSink, Decision, Party, Rfc3339, shortened};
 use crate::clock::UnixTime;
 use crate::issuers::TrustedIssuer;
 use crate::principal::Principal;
@@ -23,6 +23,8 @@ pub struct AuditTicket {
 /// is held with them.
 pub(crate) struct Decided {
     pub(crate) time: UnixTime,
+    pub(crate) event: &'static str,
+    /// Why not; `None` where it was allowed.
     pub(crate) code: Option<&'static str>,
     pub(crate) method: Cow<'static, str>,
     pub(crate) route: Option<String>,
@@ -30,9 +32,22 @@ pub(crate) struct Decided {
     pub(crate) realm: Arc<str>,
     /// The caller's, whose realm it is then.
     pub(crate) issuer: Option<Arc<TrustedIssuer>>,
-    pub(crate) caller: Option<Principal>,
+    pub(crate) whom: Whom,
     pub(crate) ip: Option<IpAddr>,
     pub(crate) request_id: String,
+}
+
+/// Whom it is about.
+pub(crate) enum Whom {
+    Caller(Principal),
+    Party(Party),
+}
+
+impl Default for Whom {
+    /// Nobody who is known.
+    fn default() -> Self {
+        Self::Party(Party::default())
+    }
 }
 
 impl AuditTicket {
@@ -66,10 +81,10 @@ impl AuditTicket {
 
 impl Decided {
     fn event(&self, status: Option<u16>) -> AuditEvent<'_> {
-        let claims = self.caller.as_ref().map(Principal::claims);
+        let [sub, username, client, sid] = self.whom.names();
         AuditEvent {
             time: Rfc3339(self.time),
-            event: "access",
+            event: self.event,
             // A refusal has a code, and nothing else does.
             decision: if self.code.is_some() { Decision::Deny } else { Decision::Allow },
             code: self.code,
@@ -78,19 +93,31 @@ impl Decided {
             route: self.route.as_deref().map(Cow::Borrowed),
             path: Cow::Borrowed(&self.path),
             realm: Cow::Borrowed(self.issuer.as_ref().map_or(&*self.realm, |issuer| &issuer.realm)),
-            sub: claims.and_then(|claims| short(claims.subject.as_ref())),
-            username: claims.and_then(|claims| short(claims.username.as_ref())),
-            client: claims
-                .and_then(|claims| short(claims.authorized_party.as_ref().or(claims.client_id.as_ref()))),
-            sid: claims.and_then(|claims| short(claims.session_id.as_ref())),
+            sub,
+            username,
+            client,
+            sid,
             ip: self.ip,
             request_id: Cow::Borrowed(&self.request_id),
         }
     }
 }
 
-fn short(text: Option<&String>) -> Option<Cow<'_, str>> {
-    text.map(|text| shortened(text, 256))
+impl Whom {
+    /// The id, the name, the client, the session.
+    fn names(&self) -> [Option<Cow<'_, str>>; 4] {
+        let names = match self {
+            Self::Caller(caller) => {
+                let claims = caller.claims();
+                let client = claims.authorized_party.as_ref().or(claims.client_id.as_ref());
+                [claims.subject.as_ref(), claims.username.as_ref(), client, claims.session_id.as_ref()]
+            }
+            Self::Party(Party { sub, username, client, sid }) => {
+                [sub.as_ref(), username.as_ref(), client.as_ref(), sid.as_ref()]
+            }
+        };
+        names.map(|name| name.map(|name| shortened(name, 256)))
+    }
 }
 
 impl Drop for AuditTicket {
@@ -115,13 +142,14 @@ mod tests {
     fn decided() -> Decided {
         Decided {
             time: UnixTime::default(),
+            event: "access",
             code: None,
             method: "GET".into(),
             route: None,
             path: "/items/1".to_owned(),
             realm: "r".into(),
             issuer: None,
-            caller: None,
+            whom: Whom::default(),
             ip: None,
             request_id: "1".to_owned(),
         }

@@ -4,6 +4,7 @@ mod build;
 mod caller;
 mod gate;
 mod origin;
+mod pages;
 
 use std::fmt;
 use std::sync::Arc;
@@ -14,8 +15,9 @@ use http::Response;
 pub use self::build::GuardBuilder;
 pub use self::caller::{Caller, Refused, Rejected};
 pub use self::gate::Gate;
+pub use self::pages::Pages;
 use crate::access::Access;
-use crate::audit::{AuditSink, AuditTicket, Decided, shortened};
+use crate::audit::{AuditSink, AuditTicket, Decided, Party, Whom, shortened};
 use crate::authenticator::Authenticator;
 use crate::clock::Clock;
 use crate::error::AuthError;
@@ -36,11 +38,13 @@ pub struct Guard {
     inner: Arc<Inner>,
 }
 
+#[derive(Clone)]
 struct Inner {
     realm: Arc<str>,
     authenticators: Vec<Arc<dyn Authenticator>>,
     introspector: Option<Arc<dyn Introspector>>,
     issuers: Option<Arc<dyn IssuerRegistry>>,
+    pages: Option<Arc<dyn Pages>>,
     exempt: ExemptPaths,
     acr_levels: AcrLevels,
     audit: Arc<dyn AuditSink>,
@@ -87,6 +91,27 @@ impl Guard {
         GuardBuilder::new(realm.into())
     }
 
+    /// The parts of this guard, to add some.
+    pub fn to_builder(&self) -> GuardBuilder {
+        GuardBuilder::of((*self.inner).clone())
+    }
+
+    /// An event that is none of [`admit`](Self::admit)'s, such as `login` or `logout`: about `party`, by this request;
+    /// `code` says why it failed. To be finished with the response's status.
+    pub fn event(
+        &self,
+        name: &'static str,
+        request: &RequestView<'_>,
+        party: Party,
+        code: Option<&'static str>,
+    ) -> AuditTicket {
+        if !self.inner.audit.is_on() {
+            return AuditTicket::none();
+        }
+        let decided = self.decided(name, request, code, Whom::Party(party));
+        AuditTicket::new(decided, Arc::clone(&self.inner.audit))
+    }
+
     /// The realm, as it stands in challenges.
     #[must_use]
     pub fn realm(&self) -> &str {
@@ -114,7 +139,7 @@ impl Guard {
             }
             _ if self.inner.exempt.contains(request.path) => (Ok(Admission::Unasked), None),
             Access::Optional => (Ok(Admission::Known(self.recall(request)?)), None),
-            Access::Require(rule) => {
+            Access::Page(rule) | Access::Require(rule) => {
                 let principal = self.recall(request)?;
                 match rule.decide(&self.question(request, &principal)) {
                     Verdict::Granted => (Ok(Admission::Known(principal)), None),
@@ -129,8 +154,8 @@ impl Guard {
     async fn admit_later(&self, request: &RequestView<'_>, access: &Access) -> Admitted {
         let (outcome, refused) = match access {
             Access::Public => (Ok(Admission::Unasked), None),
-            Access::Optional => (self.identify(request).await, None),
-            Access::Require(rule) => self.require(request, rule).await,
+            Access::Optional => (self.identify_if_any(request).await, None),
+            Access::Page(rule) | Access::Require(rule) => self.require(request, rule).await,
         };
         self.admitted(request, outcome, refused.as_ref())
     }
@@ -144,7 +169,9 @@ impl Guard {
         let outcome = outcome.map_err(|error| self.refuse(error));
         let audit = if self.inner.audit.is_on() {
             let known = outcome.as_ref().ok().and_then(Admission::principal);
-            let decided = self.decided(request, outcome.as_ref().err(), refused.or(known));
+            let whom = refused.or(known).cloned().map_or_else(Whom::default, Whom::Caller);
+            let code = outcome.as_ref().err().map(Refusal::code);
+            let decided = self.decided("access", request, code, whom);
             AuditTicket::new(decided, Arc::clone(&self.inner.audit))
         } else {
             AuditTicket::none()
@@ -223,6 +250,15 @@ impl Guard {
         Ok(Admission::Anonymous)
     }
 
+    /// The cookie of a session that is over is no credentials where none are needed: unlike a bad token nobody chose to send
+    /// it, and whoever comes with it is less than they were.
+    async fn identify_if_any(&self, request: &RequestView<'_>) -> Result<Admission, AuthError> {
+        match self.identify(request).await {
+            Err(AuthError::SessionExpired) => Ok(Admission::Anonymous),
+            outcome => outcome,
+        }
+    }
+
     /// The outcome, and who was refused, if that is known: the audit names them.
     async fn require(
         &self,
@@ -275,9 +311,16 @@ impl Guard {
                           KEYCLOAK_CLIENT_SECRET, or give it one";
             return Err(AuthError::Internal { reason: reason.to_owned() });
         };
-        let bearer = BearerCredentials::read(request.headers)?.ok_or(AuthError::NotAuthenticated)?;
+        let bearer;
+        let token = match principal.session() {
+            Some(session) => session.access_token().expose(),
+            None => {
+                bearer = BearerCredentials::read(request.headers)?.ok_or(AuthError::NotAuthenticated)?;
+                bearer.token()
+            }
+        };
         let client_id = introspector.client_id();
-        let answer = match introspector.introspect(bearer.token(), None).await {
+        let answer = match introspector.introspect(token, None).await {
             Ok(Introspection::Active(answer)) => answer,
             Ok(inactive @ Introspection::Inactive) => {
                 tracing::info!(target: "kc", "introspection: {}", inactive.diagnosis(client_id));
@@ -308,19 +351,25 @@ impl Guard {
 
     fn decided(
         &self,
+        event: &'static str,
         request: &RequestView<'_>,
-        refusal: Option<&Refusal>,
-        caller: Option<&Principal>,
+        code: Option<&'static str>,
+        whom: Whom,
     ) -> Decided {
+        let issuer = match &whom {
+            Whom::Caller(caller) => self.issuer_of(caller),
+            Whom::Party(_) => None,
+        };
         Decided {
             time: self.inner.clock.now(),
-            code: refusal.map(Refusal::code),
+            event,
+            code,
             method: origin::method(request.method),
             route: request.route.map(str::to_owned),
             path: shortened(request.path, 1024).into_owned(),
             realm: Arc::clone(&self.inner.realm),
-            issuer: caller.and_then(|caller| self.issuer_of(caller)),
-            caller: caller.cloned(),
+            issuer,
+            whom,
             ip: origin::address(request, &self.inner.trusted_proxies),
             request_id: origin::request_id(request),
         }
