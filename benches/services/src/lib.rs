@@ -49,7 +49,8 @@ async fn owner(token: &str, guard: &Guard) -> Result<Principal, Failed> {
     }
 
     let headers = Bearer(format!("Bearer {token}"));
-    let request = RequestView { method: "GET", path: "/me", route: None, headers: &headers, peer: None };
+    let request =
+        RequestView { method: "GET", path: "/me", query: None, route: None, headers: &headers, peer: None };
     let admitted = guard.admit(&request, &authenticated().into()).await;
     let admission = admitted.outcome.map_err(|refusal| refusal.code())?;
     admission.principal().cloned().ok_or_else(|| "the token is nobody's".into())

@@ -94,8 +94,14 @@ fn remembered(counts: &[usize]) {
         let gate = Gate::of_route(&guard, any_role(&["api-read", "api-admin"]), "/items");
         let requests: Vec<HeaderMap> = (0..count).map(|n| request(&signer, n)).collect();
         let decide = |n: usize| {
-            let request =
-                RequestView { method: "GET", path: "/items", route: None, headers: &requests[n], peer: None };
+            let request = RequestView {
+                method: "GET",
+                path: "/items",
+                query: None,
+                route: None,
+                headers: &requests[n],
+                peer: None,
+            };
             let (outcome, audit) = ready(gate.admit(black_box(&request)));
             assert!(outcome.is_ok());
             audit.finish(200, None);
