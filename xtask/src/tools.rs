@@ -55,6 +55,13 @@ pub(crate) const REDIS: Tool = Tool {
     packages: &[&["redis-server"]],
 };
 
+/// What puts load on the services of the benchmarks.
+pub(crate) const WRK: Tool = Tool { name: "wrk", present: || on_path("wrk"), packages: &[&["wrk"]] };
+
+/// What counts their instructions.
+pub(crate) const VALGRIND: Tool =
+    Tool { name: "Valgrind", present: || runs("valgrind", "--version"), packages: &[&["valgrind"]] };
+
 /// A program of cargo's, of the release that our use of it was written for.
 #[derive(Debug)]
 pub(crate) struct CargoTool {

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use http::HeaderMap;
 
 use super::*;
+use crate::audit::Decision;
 use crate::audit::tests::Kept;
 use crate::authenticator::BearerAuthenticator;
 use crate::clock::{FakeClock, UnixTime};
@@ -299,7 +300,7 @@ async fn every_decision_leaves_one_event_that_says_who_and_why() {
         ]
     );
     assert_eq!(
-        (events[0].client.as_deref(), events[0].realm.as_str(), events[0].route.as_deref()),
+        (events[0].client.as_deref(), &*events[0].realm, events[0].route.as_deref()),
         (Some("web"), "r", Some("/route"))
     );
     assert_eq!(events[0].time.0, UnixTime::from_secs(1000));
