@@ -33,7 +33,7 @@ impl Headers for Lines<'_> {
 }
 
 fn view<'a>(headers: &'a dyn Headers) -> RequestView<'a> {
-    RequestView { method: "GET", path: "/", route: Some("/"), headers, peer: None }
+    RequestView { method: "GET", path: "/", query: None, route: Some("/"), headers, peer: None }
 }
 
 /// RFC 9110 §11.2.

@@ -14,7 +14,7 @@ use kc_core::rules::Requirement;
 use crate::response::Rejection;
 use crate::view::{Lines, view};
 
-fn caller(request: &HttpRequest) -> Result<Caller, Rejection> {
+pub(crate) fn caller(request: &HttpRequest) -> Result<Caller, Rejection> {
     const REMEDY: &str = "add it by kc_actix::Routes, or wrap it in kc_actix::require";
     let caller = request.extensions().get().cloned();
     caller.ok_or_else(|| Caller::unguarded(request.match_pattern().as_deref(), REMEDY).into())

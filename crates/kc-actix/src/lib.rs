@@ -46,6 +46,8 @@
 
 mod cors;
 mod extract;
+#[cfg(feature = "login")]
+pub mod login;
 mod middleware;
 mod response;
 mod routes;
@@ -54,5 +56,5 @@ mod view;
 pub use cors::cors;
 pub use extract::{Allowed, Principal};
 pub use middleware::require;
-pub use response::Rejection;
+pub use response::{Rejection, response};
 pub use routes::{Endpoint, MakeRoute, Routes, config, delete, get, on, patch, post, put};

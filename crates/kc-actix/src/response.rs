@@ -64,8 +64,8 @@ pub(crate) fn seen<B>(response: &HttpResponse<B>) -> (u16, Option<&'static str>)
     (response.status().as_u16(), response.extensions().get::<Refused>().map(|refused| refused.code))
 }
 
-/// A response of kc's. Here and in the two functions below `http` 1 becomes actix's `http` 0.2, and nowhere else.
-pub(crate) fn response(from: &http::Response<Bytes>) -> HttpResponse {
+/// A response of kc's, a page of `kc-login` for example. Here and in the two functions below `http` 1 becomes actix's `http` 0.2, and nowhere else.
+pub fn response(from: &http::Response<Bytes>) -> HttpResponse {
     let mut response = HttpResponse::with_body(status(from), from.body().clone()).map_into_boxed_body();
     append(from.headers(), response.headers_mut());
     response

@@ -19,6 +19,7 @@ pub(crate) fn view<'a>(request: &'a HttpRequest, headers: &'a Lines<'a>) -> Requ
     RequestView {
         method: request.method().as_str(),
         path: request.uri().path(),
+        query: request.uri().query(),
         route: None,
         headers,
         peer: request.peer_addr().map(|address| address.ip()),

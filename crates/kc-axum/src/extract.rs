@@ -12,7 +12,7 @@ use kc_core::rules::Requirement;
 use crate::response::Rejection;
 use crate::view::view_of_parts;
 
-fn caller(parts: &Parts) -> Result<&Caller, Rejection> {
+pub(crate) fn caller(parts: &Parts) -> Result<&Caller, Rejection> {
     const REMEDY: &str = "add it by kc_axum::Routes, or give it the layer kc_axum::require";
     parts.extensions.get().ok_or_else(|| Caller::unguarded(view_of_parts(parts).route, REMEDY).into())
 }

@@ -42,6 +42,8 @@
 mod cors;
 mod extract;
 mod layer;
+#[cfg(feature = "login")]
+pub mod login;
 mod response;
 mod routes;
 mod view;

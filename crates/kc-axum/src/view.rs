@@ -28,6 +28,7 @@ fn view_of<'a>(
     RequestView {
         method: method.as_str(),
         path: uri.path(),
+        query: uri.query(),
         route: extensions.get::<MatchedPath>().map(MatchedPath::as_str),
         headers,
         peer: extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip()),

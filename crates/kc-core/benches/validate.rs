@@ -312,7 +312,8 @@ fn guarded(id: &'static str, what: &'static str, signer: &Signer, tokens: &[&str
     let turn = Cell::new(0);
     let run = move || {
         let headers = &requests[turn.replace((turn.get() + 1) % requests.len())];
-        let request = RequestView { method: "GET", path: "/items", route: None, headers, peer: None };
+        let request =
+            RequestView { method: "GET", path: "/items", query: None, route: None, headers, peer: None };
         let Poll::Ready((outcome, audit)) =
             pin!(gate.admit(black_box(&request))).poll(&mut Context::from_waker(Waker::noop()))
         else {

@@ -17,6 +17,10 @@ pub enum Access {
     Public,
     /// Good credentials or none; bad ones are refused.
     Optional,
+    /// As [`Require`](Self::Require), for a page: a browser that may not see it is shown to the login, or told why, by what
+    /// the guard has [for pages](crate::GuardBuilder::pages). Whoever is no browser that loads a page is refused as
+    /// elsewhere.
+    Page(Rule),
     /// Good credentials that satisfy the rule.
     Require(Rule),
 }
@@ -32,7 +36,7 @@ impl fmt::Display for Access {
         match self {
             Self::Public => f.write_str("public"),
             Self::Optional => f.write_str("anybody, or any valid token"),
-            Self::Require(rule) => rule.fmt(f),
+            Self::Page(rule) | Self::Require(rule) => rule.fmt(f),
         }
     }
 }

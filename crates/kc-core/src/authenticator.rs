@@ -97,8 +97,31 @@ impl BearerAuthenticator {
 #[async_trait]
 impl Authenticator for BearerAuthenticator {
     async fn authenticate(&self, request: &RequestView<'_>) -> Result<Option<Principal>, AuthError> {
-        let Some(bearer) = BearerCredentials::read(request.headers)? else { return Ok(None) };
-        let token = self.validator.validate(bearer.token()).await?;
+        match BearerCredentials::read(request.headers)? {
+            Some(bearer) => self.validated(bearer.token()).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    fn recall(&self, request: &RequestView<'_>) -> Option<Principal> {
+        self.remembered(BearerCredentials::peek(request.headers)?)
+    }
+}
+
+impl BearerAuthenticator {
+    /// The caller whom a token names, however it came here: a browser's session holds one, too.
+    ///
+    /// # Errors
+    /// As for a token that came in a request.
+    pub async fn caller(&self, token: &str) -> Result<Principal, AuthError> {
+        match self.remembered(token.as_bytes()) {
+            Some(principal) => Ok(principal),
+            None => self.validated(token).await,
+        }
+    }
+
+    async fn validated(&self, text: &str) -> Result<Principal, AuthError> {
+        let token = self.validator.validate(text).await?;
         if self.is_revoked(token.claims()) {
             return Err(TokenError::Revoked.into());
         }
@@ -114,14 +137,13 @@ impl Authenticator for BearerAuthenticator {
         if let Some(cache) = &self.cache
             && self.validator.still_stands(principal.token())
         {
-            cache.insert(bearer.token().as_bytes(), principal.clone());
+            cache.insert(text.as_bytes(), principal.clone());
         }
-        Ok(Some(principal))
+        Ok(principal)
     }
 
-    fn recall(&self, request: &RequestView<'_>) -> Option<Principal> {
+    fn remembered(&self, token: &[u8]) -> Option<Principal> {
         let cache = self.cache.as_ref()?;
-        let token = BearerCredentials::peek(request.headers)?;
         let principal = cache.get(token)?;
         if self.validator.still_stands(principal.token()) && !self.is_revoked(principal.claims()) {
             return Some(principal);
@@ -130,9 +152,7 @@ impl Authenticator for BearerAuthenticator {
         cache.remove(token);
         None
     }
-}
 
-impl BearerAuthenticator {
     fn is_revoked(&self, claims: &Claims) -> bool {
         self.revocations.as_ref().is_some_and(|revocations| revocations.is_revoked(claims))
     }

@@ -19,6 +19,8 @@ pub enum AuthError {
     },
     /// The `Authorization` header is malformed.
     Credentials(CredentialsError),
+    /// A request that changes something came with a session's cookie and without the session's CSRF value.
+    Csrf,
     /// The caller is known and may not.
     Denied(Denial),
     /// The service is put together wrongly.
@@ -33,6 +35,11 @@ pub enum AuthError {
     },
     /// There is no key to verify with.
     Keys(KeysUnavailable),
+    /// A login, or the renewal of a session, needed Keycloak, and there was no answer.
+    Login {
+        /// Why, and what to do.
+        reason: String,
+    },
     /// The route does not have the method.
     MethodNotAllowed {
         /// The methods it has, as in `Allow`; empty where the framework writes that header itself.
@@ -45,6 +52,13 @@ pub enum AuthError {
     /// The service could not get a token of its own.
     ServiceToken {
         /// Why, and what to do.
+        reason: String,
+    },
+    /// The cookie names a session that is over, or that never was.
+    SessionExpired,
+    /// The store of the sessions gave no answer.
+    SessionStore {
+        /// Why.
         reason: String,
     },
     /// The token is bad.
@@ -63,14 +77,18 @@ impl fmt::Display for AuthError {
         match self {
             Self::BadParameter { detail } => f.write_str(detail),
             Self::Credentials(error) => error.fmt(f),
+            Self::Csrf => f.write_str("the session's CSRF value is missing or wrong"),
             Self::Denied(denial) => denial.fmt(f),
             Self::Internal { reason } => f.write_str(reason),
             Self::Introspection { reason } => write!(f, "introspection failed: {reason}"),
             Self::Keys(error) => error.fmt(f),
+            Self::Login { reason } => write!(f, "no login: {reason}"),
             Self::MethodNotAllowed { allow } => write!(f, "the route has only {allow}"),
             Self::NotAuthenticated => f.write_str("no credentials"),
             Self::NotFound => f.write_str("no such route"),
             Self::ServiceToken { reason } => write!(f, "no service token: {reason}"),
+            Self::SessionExpired => f.write_str("the session is over, or never was"),
+            Self::SessionStore { reason } => write!(f, "the sessions are not available: {reason}"),
             Self::Token(error) => error.fmt(f),
             Self::UnknownUser => {
                 f.write_str("there is no local user for this token, and KEYCLOAK_CREATE_USERS is off")

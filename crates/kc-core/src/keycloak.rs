@@ -10,10 +10,13 @@ use serde_json::Value;
 
 pub use self::build::KeycloakBuilder;
 use crate::access::RouteTable;
+use crate::authenticator::BearerAuthenticator;
+use crate::client::ClientAuthentication;
+use crate::clock::Clock;
 use crate::discovery;
 use crate::error::AuthError;
 use crate::guard::Guard;
-use crate::keys::{KeyHealth, RemoteKeys};
+use crate::keys::{KeyHealth, KeySource, RemoteKeys};
 use crate::openapi::{Completion, OpenApiError};
 use crate::policy::{AuthorizationFile, AuthorizationStatus};
 use crate::revocations::{RealmRevocations, Revocations};
@@ -41,6 +44,25 @@ pub struct Keycloak {
     cors: CorsPolicy,
     metadata: ResourceMetadata,
     completion: Completion,
+    parts: Arc<Parts>,
+}
+
+/// What else is spoken with a realm is made of these: `kc-login` is.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Parts {
+    /// Who sends requests to Keycloak.
+    pub transport: Arc<dyn Transport>,
+    /// The keys of the settings' realm.
+    pub keys: Arc<dyn KeySource>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Checks access tokens, keeps local users and remembers both.
+    pub bearer: Arc<BearerAuthenticator>,
+    /// What is revoked.
+    pub revocations: Arc<dyn Revocations>,
+    /// This service as a client of the realm.
+    pub authentication: ClientAuthentication,
 }
 
 /// A realm whose keys and not-before are asked for. One with a pinned key, or with a key source of the user's own, is asked
@@ -163,6 +185,18 @@ impl Keycloak {
             // A task that panics has said so.
             let _ = realm.await;
         }
+    }
+
+    /// The parts it is made of.
+    #[must_use]
+    pub fn parts(&self) -> &Parts {
+        &self.parts
+    }
+
+    /// The same realm under another guard, which was made [of this one](Guard::to_builder).
+    #[must_use]
+    pub fn with_guard(self, guard: Guard) -> Self {
+        Self { guard, ..self }
     }
 
     /// The local users, at most `limit`, the oldest first.

@@ -22,7 +22,7 @@
 //!
 //! // What an adapter does with a request; `guard` is `Keycloak::new(&Settings::from_env()?)?.guard()`, most often.
 //! async fn orders(guard: &Guard, headers: &http::HeaderMap) -> http::Response<bytes::Bytes> {
-//!     let request = RequestView { method: "GET", path: "/orders", route: Some("/orders"), headers, peer: None };
+//!     let request = RequestView { method: "GET", path: "/orders", query: None, route: Some("/orders"), headers, peer: None };
 //!     let admitted = guard.admit(&request, &Access::from(READ)).await;
 //!     let response = match admitted.outcome {
 //!         Ok(_) => http::Response::new("[]".into()),
@@ -66,6 +66,7 @@ pub mod routes;
 pub mod rules;
 pub mod secret;
 pub mod service_token;
+pub mod session;
 pub mod settings;
 pub mod signature;
 pub mod token;
@@ -78,8 +79,8 @@ pub mod wire;
 pub use access::{Access, Route, RouteError, RouteTable};
 pub use authenticator::{Authenticator, BearerAuthenticator};
 pub use error::AuthError;
-pub use guard::{Admission, Admitted, Caller, Gate, Guard, GuardBuilder, Refused, Rejected};
-pub use keycloak::{Keycloak, KeycloakBuilder, ResourceMetadata};
+pub use guard::{Admission, Admitted, Caller, Gate, Guard, GuardBuilder, Pages, Refused, Rejected};
+pub use keycloak::{Keycloak, KeycloakBuilder, Parts, ResourceMetadata};
 pub use principal::Principal;
 
 /// The README's example, compiled as this crate's.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::de::DeserializeOwned;
 
 use crate::roles::RoleSet;
+use crate::session::Session;
 use crate::token::{Claims, VerifiedToken};
 use crate::users::User;
 
@@ -13,6 +14,7 @@ use crate::users::User;
 #[derive(Clone)]
 pub struct Principal {
     inner: Arc<Inner>,
+    session: Option<Session>,
 }
 
 struct Inner {
@@ -25,7 +27,19 @@ impl Principal {
     /// From a token that was checked, the roles read out of it, and the local user if there is one.
     #[must_use]
     pub fn new(token: VerifiedToken, roles: RoleSet, user: Option<User>) -> Self {
-        Self { inner: Arc::new(Inner { token, roles, user }) }
+        Self { inner: Arc::new(Inner { token, roles, user }), session: None }
+    }
+
+    /// The same caller, who came with a browser's session.
+    #[must_use]
+    pub fn with_session(self, session: Session) -> Self {
+        Self { session: Some(session), ..self }
+    }
+
+    /// The browser's session, for a caller who came with one and not with a token of their own.
+    #[must_use]
+    pub fn session(&self) -> Option<&Session> {
+        self.session.as_ref()
     }
 
     pub(crate) fn token(&self) -> &VerifiedToken {

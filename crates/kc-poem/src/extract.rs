@@ -11,7 +11,7 @@ use poem::{FromRequest, PathPattern, Request, RequestBody};
 use crate::response::Rejection;
 use crate::view::view;
 
-fn caller(request: &Request) -> Result<&Caller, Rejection> {
+pub(crate) fn caller(request: &Request) -> Result<&Caller, Rejection> {
     const REMEDY: &str = "add it by kc_poem::Routes, or give it the middleware kc_poem::require";
     let route = request.data::<PathPattern>().map(|pattern| &*pattern.0);
     request.data().ok_or_else(|| Caller::unguarded(route, REMEDY).into())

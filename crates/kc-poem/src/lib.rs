@@ -54,6 +54,8 @@
 
 mod cors;
 mod extract;
+#[cfg(feature = "login")]
+pub mod login;
 mod middleware;
 #[cfg(feature = "openapi")]
 pub mod openapi;
@@ -64,5 +66,5 @@ mod view;
 pub use cors::cors;
 pub use extract::{Allowed, Principal};
 pub use middleware::require;
-pub use response::Rejection;
+pub use response::{Rejection, response};
 pub use routes::{Endpoint, Handler, Routes, delete, get, on, patch, post, put, router};

@@ -63,8 +63,8 @@ impl ResponseError for Rejection {
     }
 }
 
-/// A response of kc's.
-pub(crate) fn response(from: http::Response<Bytes>) -> Response {
+/// A response of kc's, a page of `kc-login` for example.
+pub fn response(from: http::Response<Bytes>) -> Response {
     let (Parts { status, version, headers, extensions, .. }, body) = from.into_parts();
     Response::from_parts(ResponseParts { status, version, headers, extensions }, body.into())
 }

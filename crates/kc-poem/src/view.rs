@@ -12,6 +12,7 @@ pub(crate) fn view(request: &Request) -> RequestView<'_> {
     RequestView {
         method: request.method().as_str(),
         path: request.original_uri().path(),
+        query: request.original_uri().query(),
         // poem spells patterns in its own way: the audit hears of them from the middleware.
         route: None,
         headers: request.headers(),

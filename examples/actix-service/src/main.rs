@@ -12,18 +12,21 @@ use std::process::ExitCode;
 use actix_web::web::ServiceConfig;
 use actix_web::{App, HttpServer};
 use kc_actix::cors;
+use kc_actix::login::forms;
 use kc_core::wire::cors::CorsPolicy;
+use kc_login::Login;
 use reference_service::start::{self, GRACE, Started, Stop};
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let Started { keycloak, listener, embedded: _embedded, docs_client_id } = match start::start().await {
-        Ok(started) => started,
-        Err(code) => return code,
-    };
-    let policy = keycloak.cors().clone();
-    match routes::routes(keycloak, &docs_client_id) {
-        Ok(routes) => start::run(async |stop| serve(listener, routes, policy, stop).await).await,
+    let Started { keycloak, login, listener, embedded: _embedded, docs_client_id } =
+        match start::start().await {
+            Ok(started) => started,
+            Err(code) => return code,
+        };
+    let (policy, forms) = (keycloak.cors().clone(), login.clone());
+    match routes::routes(keycloak, login, &docs_client_id) {
+        Ok(routes) => start::run(async |stop| serve(listener, routes, policy, forms, stop).await).await,
         Err(error) => {
             eprintln!("the service cannot start: {error}");
             ExitCode::FAILURE
@@ -35,10 +38,11 @@ async fn serve(
     listener: TcpListener,
     routes: impl Fn(&mut ServiceConfig) + Clone + Send + 'static,
     policy: CorsPolicy,
+    login: Login,
     stop: Stop,
 ) -> std::io::Result<()> {
     // The whole service, once for each thread.
-    let app = move || App::new().configure(&routes).wrap(cors(policy.clone()));
+    let app = move || App::new().configure(&routes).wrap(forms(&login)).wrap(cors(policy.clone()));
     let server = HttpServer::new(app).disable_signals().shutdown_timeout(GRACE.as_secs());
     // Each thread has so many; file descriptors are needed for requests to Keycloak, too.
     let server = server.max_connections(256).listen(listener)?.run();

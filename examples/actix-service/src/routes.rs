@@ -4,15 +4,17 @@ use std::error::Error;
 
 use actix_web::web::{Data, Path, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
-use kc_actix::{Principal, Rejection, Routes, delete, get, post};
+use kc_actix::{Principal, Rejection, Routes, delete, get, login, post};
 use kc_core::{AuthError, Keycloak};
+use kc_login::Login;
 use reference_service::docs::{Docs, Page};
-use reference_service::{access, answers, parameters};
+use reference_service::{access, answers, pages, parameters};
 use utoipa::OpenApi;
 
 /// All of them.
 pub(crate) fn routes(
     kc: Keycloak,
+    login: Login,
     docs_client_id: &str,
 ) -> Result<impl Fn(&mut ServiceConfig) + Clone + Send + use<>, Box<dyn Error>> {
     let routes = Routes::new(kc.guard())
@@ -24,16 +26,22 @@ pub(crate) fn routes(
         .route("/admin/users", access::ADMIN, [get(admin_users)])
         .route("/reports", access::REPORTS, [get(reports)])
         .route("/cases", access::CASES, [get(cases), post(create_case)])
+        .route("/transfer", access::TRANSFER, [get(transfer)])
         .route("/service-token", access::ADMIN, [get(service_token)]);
     let docs = Docs::new(&Api::openapi(), &kc, routes.table(), docs_client_id)?;
     let routes = routes
         .public("/openapi.json", [get(openapi)])
         .public("/docs", [get(swagger_ui)])
-        .public("/docs/{file}", [get(swagger_ui_file)]);
-    let routes = kc_actix::config(routes)?;
-    let (kc, docs) = (Data::new(kc), Data::new(docs));
+        .public("/docs/{file}", [get(swagger_ui_file)])
+        .route("/", access::HOME, [get(home)])
+        .route("/account", access::ACCOUNT, [get(account)])
+        .route("/admin/", access::STAFF_PAGE, [get(staff)]);
+    let routes = kc_actix::config(login::mount(routes, &login))?;
+    let (kc, login, docs) = (Data::new(kc), Data::new(login), Data::new(docs));
     Ok(move |config: &mut ServiceConfig| {
-        config.app_data(Data::clone(&kc)).app_data(Data::clone(&docs)).configure(&routes);
+        let data =
+            config.app_data(Data::clone(&kc)).app_data(Data::clone(&login)).app_data(Data::clone(&docs));
+        data.configure(&routes);
     })
 }
 
@@ -49,6 +57,7 @@ pub(crate) fn routes(
     reports,
     cases,
     create_case,
+    transfer,
     service_token
 ))]
 struct Api;
@@ -144,6 +153,16 @@ async fn create_case() -> HttpResponse {
     HttpResponse::Created().json(answers::cases())
 }
 
+/// What only a strong login may do
+#[utoipa::path(
+    get,
+    path = "/transfer",
+    responses((status = 200, description = "How strongly the caller was authenticated", body = answers::Transfer))
+)]
+async fn transfer(caller: Principal) -> HttpResponse {
+    HttpResponse::Ok().json(answers::transfer(&caller))
+}
+
 /// How long this service's own token lives
 #[utoipa::path(
     get,
@@ -156,6 +175,19 @@ async fn create_case() -> HttpResponse {
 async fn service_token(kc: Data<Keycloak>) -> Result<HttpResponse, Rejection> {
     let token = kc.service_token().await.map_err(refused(&kc))?;
     Ok(HttpResponse::Ok().json(answers::service_token(&token)))
+}
+
+async fn home(caller: Option<Principal>, login: Data<Login>) -> HttpResponse {
+    kc_actix::response(&pages::home(caller.as_deref(), &login))
+}
+
+async fn account(caller: Principal, login: Data<Login>) -> HttpResponse {
+    kc_actix::response(&pages::account(&caller, &login))
+}
+
+async fn staff(kc: Data<Keycloak>, caller: Principal) -> Result<HttpResponse, Rejection> {
+    let users = answers::local_users(&kc).await.map_err(refused(&kc))?;
+    Ok(kc_actix::response(&pages::staff(&caller, &users)))
 }
 
 async fn openapi(docs: Data<Docs>) -> HttpResponse {

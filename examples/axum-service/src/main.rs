@@ -18,11 +18,12 @@ use tower_service::Service as _;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let Started { keycloak, listener, embedded: _embedded, docs_client_id } = match start::start().await {
-        Ok(started) => started,
-        Err(code) => return code,
-    };
-    let app = match routes::app(keycloak, &docs_client_id) {
+    let Started { keycloak, login, listener, embedded: _embedded, docs_client_id } =
+        match start::start().await {
+            Ok(started) => started,
+            Err(code) => return code,
+        };
+    let app = match routes::app(keycloak, login, &docs_client_id) {
         Ok(app) => app,
         Err(error) => {
             eprintln!("the service cannot start: {error}");

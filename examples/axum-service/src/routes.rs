@@ -2,6 +2,7 @@
 
 use std::error::Error;
 
+use axum::body::Body;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::StatusCode;
@@ -9,14 +10,15 @@ use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get};
 use axum::{Extension, Json, Router};
-use kc_axum::{Principal, Rejection, Routes};
+use kc_axum::{Principal, Rejection, Routes, login};
 use kc_core::{AuthError, Keycloak};
+use kc_login::Login;
 use reference_service::docs::{Docs, Page};
-use reference_service::{access, answers, parameters};
+use reference_service::{access, answers, pages, parameters};
 use utoipa::OpenApi;
 
 /// The whole service.
-pub(crate) fn app(kc: Keycloak, docs_client_id: &str) -> Result<Router, Box<dyn Error>> {
+pub(crate) fn app(kc: Keycloak, login: Login, docs_client_id: &str) -> Result<Router, Box<dyn Error>> {
     let cors = from_fn_with_state(kc.cors().clone(), kc_axum::cors);
     let routes = Routes::new(kc.guard())
         .public("/health", get(health))
@@ -27,13 +29,19 @@ pub(crate) fn app(kc: Keycloak, docs_client_id: &str) -> Result<Router, Box<dyn 
         .route("/admin/users", access::ADMIN, get(admin_users))
         .route("/reports", access::REPORTS, get(reports))
         .route("/cases", access::CASES, get(cases).post(create_case))
+        .route("/transfer", access::TRANSFER, get(transfer))
         .route("/service-token", access::ADMIN, get(service_token));
     let docs = Docs::new(&Api::openapi(), &kc, routes.table(), docs_client_id)?;
     let routes = routes
         .public("/openapi.json", get(openapi))
         .public("/docs", get(swagger_ui))
-        .public("/docs/{file}", get(swagger_ui_file));
-    Ok(routes.into_router()?.layer(Extension(docs)).layer(cors).with_state(kc))
+        .public("/docs/{file}", get(swagger_ui_file))
+        .route("/", access::HOME, get(home))
+        .route("/account", access::ACCOUNT, get(account))
+        .route("/admin/", access::STAFF_PAGE, get(staff));
+    let router = login::mount(routes, &login).into_router()?;
+    let forms = from_fn_with_state(login.clone(), login::forms);
+    Ok(router.layer(Extension(docs)).layer(Extension(login)).layer(forms).layer(cors).with_state(kc))
 }
 
 #[derive(OpenApi)]
@@ -48,6 +56,7 @@ pub(crate) fn app(kc: Keycloak, docs_client_id: &str) -> Result<Router, Box<dyn 
     reports,
     cases,
     create_case,
+    transfer,
     service_token
 ))]
 struct Api;
@@ -147,6 +156,16 @@ async fn create_case() -> Response {
     (StatusCode::CREATED, Json(answers::cases())).into_response()
 }
 
+/// What only a strong login may do
+#[utoipa::path(
+    get,
+    path = "/transfer",
+    responses((status = 200, description = "How strongly the caller was authenticated", body = answers::Transfer))
+)]
+async fn transfer(caller: Principal) -> Response {
+    Json(answers::transfer(&caller)).into_response()
+}
+
 /// How long this service's own token lives
 #[utoipa::path(
     get,
@@ -159,6 +178,19 @@ async fn create_case() -> Response {
 async fn service_token(State(kc): State<Keycloak>) -> Result<Response, Rejection> {
     let token = kc.service_token().await.map_err(refused(&kc))?;
     Ok(Json(answers::service_token(&token)).into_response())
+}
+
+async fn home(caller: Option<Principal>, login: Extension<Login>) -> Response {
+    pages::home(caller.as_deref(), &login).map(Body::from)
+}
+
+async fn account(caller: Principal, login: Extension<Login>) -> Response {
+    pages::account(&caller, &login).map(Body::from)
+}
+
+async fn staff(State(kc): State<Keycloak>, caller: Principal) -> Result<Response, Rejection> {
+    let users = answers::local_users(&kc).await.map_err(refused(&kc))?;
+    Ok(pages::staff(&caller, &users).map(Body::from))
 }
 
 async fn openapi(docs: Extension<Docs>) -> Response {

@@ -78,6 +78,7 @@ fn view<'a>(parts: &'a Parts, found: Option<Found<'_>>, peer: IpAddr) -> Request
     RequestView {
         method: parts.method.as_str(),
         path: parts.uri.path(),
+        query: parts.uri.query(),
         route: found.map(|found| found.route.pattern()),
         headers: &parts.headers,
         peer: Some(peer),

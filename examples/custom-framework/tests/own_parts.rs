@@ -26,7 +26,8 @@ fn guard(issuer: &DevIssuer, keys: Arc<FileKeys>) -> Guard {
 async fn code(guard: &Guard, token: &str, rule: Rule) -> &'static str {
     let mut headers = HeaderMap::new();
     headers.insert("authorization", format!("Bearer {token}").parse().unwrap());
-    let request = RequestView { method: "GET", path: "/", route: None, headers: &headers, peer: None };
+    let request =
+        RequestView { method: "GET", path: "/", query: None, route: None, headers: &headers, peer: None };
     guard.admit(&request, &rule.into()).await.outcome.map_or_else(|refusal| refusal.code(), |_| "allowed")
 }
 

@@ -3,18 +3,23 @@
 use std::error::Error;
 
 use kc_core::{AuthError, Keycloak};
-use kc_poem::{Principal, Rejection, Routes, cors, get, openapi, router};
+use kc_login::Login;
+use kc_poem::{Principal, Rejection, Routes, cors, get, login, openapi, response, router};
 use poem::web::{Data, Path};
 use poem::{Endpoint, EndpointExt, Request, Response, Result, handler};
 use poem_openapi::param::{Path as PathOf, Query};
 use poem_openapi::{ApiResponse, OpenApi, OpenApiService};
 use reference_service::docs::{Docs, Page};
-use reference_service::{access, answers, parameters, schemas};
+use reference_service::{access, answers, pages, parameters, schemas};
 
 use crate::document::{Answer, Described, Problem};
 
 /// The whole service.
-pub(crate) fn app(kc: Keycloak, docs_client_id: &str) -> Result<impl Endpoint + 'static, Box<dyn Error>> {
+pub(crate) fn app(
+    kc: Keycloak,
+    login: Login,
+    docs_client_id: &str,
+) -> Result<impl Endpoint + 'static, Box<dyn Error>> {
     let api = Api(kc.clone());
     let document: serde_json::Value = serde_json::from_str(&OpenApiService::new(api.clone(), "", "").spec())?;
     let routes = openapi::routes(api, |api| {
@@ -27,14 +32,19 @@ pub(crate) fn app(kc: Keycloak, docs_client_id: &str) -> Result<impl Endpoint + 
             .route("/admin/users", access::ADMIN, api.at("/admin/users")?)
             .route("/reports", access::REPORTS, api.at("/reports")?)
             .route("/cases", access::CASES, api.at("/cases")?)
+            .route("/transfer", access::TRANSFER, api.at("/transfer")?)
             .route("/service-token", access::ADMIN, api.at("/service-token")?))
     })?;
     let docs = Docs::new(&document, &kc, routes.table(), docs_client_id)?;
     let routes = routes
         .public("/openapi.json", [get(openapi_document)])
         .public("/docs", [get(swagger_ui)])
-        .public("/docs/{file}", [get(swagger_ui_file)]);
-    Ok(router(routes)?.data(docs).with(cors(kc.cors().clone())).data(kc))
+        .public("/docs/{file}", [get(swagger_ui_file)])
+        .route("/", access::HOME, [get(home)])
+        .route("/account", access::ACCOUNT, [get(account)])
+        .route("/admin/", access::STAFF_PAGE, [get(staff)]);
+    let app = router(login::mount(routes, &login))?.data(docs).with(login::forms(&login)).data(login);
+    Ok(app.with(cors(kc.cors().clone())).data(kc))
 }
 
 const RESOURCE_METADATA: &str = "/.well-known/oauth-protected-resource";
@@ -120,6 +130,12 @@ impl Api {
         Answer::of(answers::cases())
     }
 
+    /// What only a strong login may do
+    #[oai(path = "/transfer", method = "get", operation_id = "transfer")]
+    async fn transfer(&self, caller: Principal) -> Answer<schemas::Transfer> {
+        Answer::of(answers::transfer(&caller))
+    }
+
     /// How long this service's own token lives
     #[oai(path = "/service-token", method = "get", operation_id = "service_token")]
     async fn service_token(&self) -> Result<Answer<schemas::ServiceTokenAge>, Problem<502>> {
@@ -133,6 +149,22 @@ enum Deleted {
     /// It is gone
     #[oai(status = 204)]
     Gone,
+}
+
+#[handler]
+fn home(caller: Option<Principal>, login: Data<&Login>) -> Response {
+    response(pages::home(caller.as_deref(), &login))
+}
+
+#[handler]
+fn account(caller: Principal, login: Data<&Login>) -> Response {
+    response(pages::account(&caller, &login))
+}
+
+#[handler]
+async fn staff(kc: Data<&Keycloak>, caller: Principal) -> Result<Response, Problem<503>> {
+    let users = answers::local_users(&kc).await.map_err(refused(&kc))?;
+    Ok(response(pages::staff(&caller, &users)))
 }
 
 #[handler]

@@ -1,6 +1,7 @@
 //! Who may call what.
 
-use kc_core::rules::{Rule, active, all_of, all_roles, any_role, authenticated, by_method};
+use kc_core::Access;
+use kc_core::rules::{Rule, acr, active, all_of, all_roles, any_role, authenticated, by_method};
 
 /// `GET /me`.
 pub const ME: Rule = authenticated();
@@ -18,6 +19,18 @@ pub const ADMIN: Rule = all_roles(&["admin"]);
 
 /// `GET /reports`.
 pub const REPORTS: Rule = all_roles(&["staff"]);
+
+/// `GET /transfer`: only after a strong login.
+pub const TRANSFER: Rule = acr("gold");
+
+/// `GET /`: whoever comes.
+pub const HOME: Access = Access::Optional;
+
+/// `GET /account`: a browser that is not logged in is sent to the login.
+pub const ACCOUNT: Access = Access::Page(authenticated());
+
+/// `GET /admin/`: the staff's page.
+pub const STAFF_PAGE: Access = Access::Page(any_role(&["staff", "admin"]));
 
 /// `GET` and `POST /cases`.
 pub const CASES: Rule =

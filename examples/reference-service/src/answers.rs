@@ -50,6 +50,18 @@ pub fn me(caller: &Principal) -> Me<'_> {
     }
 }
 
+/// `GET /transfer`.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Transfer<'a> {
+    acr: Option<&'a str>,
+}
+
+/// How strongly the caller was authenticated.
+#[must_use]
+pub fn transfer(caller: &Principal) -> Transfer<'_> {
+    Transfer { acr: caller.claims().acr.as_deref() }
+}
+
 /// A thing that somebody owns.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Item<'a> {

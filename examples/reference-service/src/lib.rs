@@ -8,12 +8,14 @@
 //! | [`answers`] | the bodies of the responses |
 //! | `schemas` | the same bodies, for poem-openapi (feature `poem-openapi`) |
 //! | [`parameters`] | what comes in by path and query |
+//! | [`pages`] | what a browser sees |
 //! | [`docs`] | the API's description, and Swagger UI |
 
 pub mod access;
 pub mod answers;
 mod banner;
 pub mod docs;
+pub mod pages;
 pub mod parameters;
 #[cfg(feature = "poem-openapi")]
 pub mod schemas;

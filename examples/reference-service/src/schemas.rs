@@ -23,6 +23,12 @@ pub struct Me {
     is_superuser: bool,
 }
 
+/// `GET /transfer`.
+#[derive(Debug, Object)]
+pub struct Transfer {
+    acr: Option<String>,
+}
+
 /// A thing that somebody owns.
 #[derive(Debug, Object)]
 pub struct Item {

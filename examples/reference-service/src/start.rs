@@ -10,6 +10,7 @@ use kc_core::Keycloak;
 use kc_core::secret::Secret;
 use kc_core::settings::{Server, SessionStore, Settings};
 use kc_dev::DevIssuer;
+use kc_login::{Login, LoginOptions, LoginStores};
 use tokio::sync::watch;
 use tracing_subscriber::EnvFilter;
 
@@ -20,6 +21,8 @@ use crate::banner::banner;
 pub struct Started {
     /// The realm, and what decides.
     pub keycloak: Keycloak,
+    /// The login of browsers.
+    pub login: Login,
     /// Bound already; not blocking.
     pub listener: TcpListener,
     /// Lives as long as the service.
@@ -64,6 +67,10 @@ async fn try_start() -> Result<Started, String> {
         _ => embed(settings).await.map(|(settings, issuer)| (settings, Some(issuer)))?,
     };
     let keycloak = Keycloak::new(&settings).map_err(|error| error.to_string())?;
+    let stores = LoginStores::in_memory(&settings);
+    let login = Login::new(&keycloak, &settings, stores, LoginOptions::default());
+    let login = login.map_err(|error| error.to_string())?;
+    let keycloak = login.protect(keycloak);
     for warning in settings.warnings() {
         tracing::warn!("{warning}");
     }
@@ -76,7 +83,7 @@ async fn try_start() -> Result<Started, String> {
     tokio::spawn(async move { prefetching.prefetch().await });
     let docs_client_id = std::env::var("OPENAPI_CLIENT_ID")
         .unwrap_or_else(|_| embedded.as_ref().map_or("", |_| "spa").to_owned());
-    Ok(Started { keycloak, listener, embedded, docs_client_id })
+    Ok(Started { keycloak, login, listener, embedded, docs_client_id })
 }
 
 /// What the settings can say and this service cannot do yet is refused rather than ignored.

@@ -50,7 +50,8 @@ pub async fn audit_sink<T: AuditTrail>(trail: impl AsyncFn() -> T) -> Result<(),
 /// A decision about this path, recorded.
 async fn record(guard: &Guard, path: &str) {
     let headers = HeaderMap::new();
-    let request = RequestView { method: "GET", path, route: None, headers: &headers, peer: None };
+    let request =
+        RequestView { method: "GET", path, query: None, route: None, headers: &headers, peer: None };
     // Nobody is let in by a guard that knows no credentials; the event is what counts.
     let admitted = guard.admit(&request, &Access::from(authenticated())).await;
     admitted.audit.finish(499, None);

@@ -85,7 +85,9 @@ async fn ask_at(
     method: &str,
     path: &str,
 ) -> Result<Option<Principal>, AuthError> {
-    authenticator.authenticate(&RequestView { method, path, route: None, headers, peer: None }).await
+    authenticator
+        .authenticate(&RequestView { method, path, query: None, route: None, headers, peer: None })
+        .await
 }
 
 async fn none(bed: &Bed<'_>) -> Held {

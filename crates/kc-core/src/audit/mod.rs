@@ -11,6 +11,7 @@ use serde::Serialize;
 
 pub use self::json_lines::JsonLines;
 use crate::clock::UnixTime;
+use crate::principal::Principal;
 
 /// A decision, or an event of a session. Members in this order; an unknown one is `null`.
 ///
@@ -20,7 +21,7 @@ use crate::clock::UnixTime;
 pub struct AuditEvent {
     /// When it was decided, as RFC 3339.
     pub time: Rfc3339,
-    /// `access`; sessions have others.
+    /// `access`; of sessions `login`, `logout` and `refresh`.
     pub event: &'static str,
     /// Whether it was allowed.
     pub decision: Decision,
@@ -48,6 +49,32 @@ pub struct AuditEvent {
     pub ip: Option<IpAddr>,
     /// The request's id.
     pub request_id: String,
+}
+
+/// Whom an event is about, as far as that is known.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Party {
+    /// Their id.
+    pub sub: Option<String>,
+    /// Their name.
+    pub username: Option<String>,
+    /// The client that got the token.
+    pub client: Option<String>,
+    /// The session at Keycloak.
+    pub sid: Option<String>,
+}
+
+impl From<&Principal> for Party {
+    fn from(caller: &Principal) -> Self {
+        let claims = caller.claims();
+        let owned = |text: Option<&String>| text.map(|text| shortened(text, 256).into_owned());
+        Self {
+            sub: owned(claims.subject.as_ref()),
+            username: owned(claims.username.as_ref()),
+            client: owned(claims.authorized_party.as_ref().or(claims.client_id.as_ref())),
+            sid: owned(claims.session_id.as_ref()),
+        }
+    }
 }
 
 /// A time that is written as RFC 3339.

@@ -72,8 +72,14 @@ impl Setup {
         for line in lines {
             headers.append("authorization", line.parse().unwrap());
         }
-        let request =
-            RequestView { method: "GET", path: "/", route: Some("/"), headers: &headers, peer: None };
+        let request = RequestView {
+            method: "GET",
+            path: "/",
+            query: None,
+            route: Some("/"),
+            headers: &headers,
+            peer: None,
+        };
         match self.authenticator.recall(&request) {
             Some(principal) => Ok(Some(principal)),
             None => self.authenticator.authenticate(&request).await,

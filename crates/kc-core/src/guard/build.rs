@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Guard, Inner};
+use super::{Guard, Inner, Pages};
 use crate::audit::{AuditSink, TracingAudit};
 use crate::authenticator::Authenticator;
 use crate::clock::{Clock, SystemClock};
@@ -27,6 +27,7 @@ impl GuardBuilder {
                 authenticators: Vec::new(),
                 introspector: None,
                 issuers: None,
+                pages: None,
                 exempt: ExemptPaths::default(),
                 acr_levels: AcrLevels::default(),
                 authorization: None,
@@ -35,6 +36,10 @@ impl GuardBuilder {
                 trusted_proxies: Vec::new(),
             },
         }
+    }
+
+    pub(super) fn of(inner: Inner) -> Self {
+        Self { inner }
     }
 
     /// Adds an authenticator; they are asked in the order in which they were added.
@@ -52,6 +57,12 @@ impl GuardBuilder {
     /// Sets whom to ask instead, and what realm to write into the audit, for callers of one of these issuers.
     pub fn issuers(mut self, issuers: Arc<dyn IssuerRegistry>) -> Self {
         self.inner.issuers = Some(issuers);
+        self
+    }
+
+    /// Sets what a browser is answered at a [page](crate::Access::Page) that it may not see. Default: the refusal, as JSON.
+    pub fn pages(mut self, pages: Arc<dyn Pages>) -> Self {
+        self.inner.pages = Some(pages);
         self
     }
 

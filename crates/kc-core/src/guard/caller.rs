@@ -7,6 +7,8 @@ use super::{Admission, Guard};
 use crate::error::AuthError;
 use crate::principal::Principal;
 use crate::rules::Rule;
+use crate::session::Session;
+use crate::users::User;
 use crate::wire::{Refusal, RequestView};
 
 /// Who sends an admitted request: an adapter leaves it with the request, where its extractors look for it.
@@ -50,6 +52,23 @@ impl Caller {
         self.known().ok_or_else(|| Rejected::of(&self.guard, AuthError::NotAuthenticated))
     }
 
+    /// The session that the caller came with.
+    ///
+    /// # Errors
+    /// As [`principal`](Self::principal), and 401 when the caller came with a token of their own.
+    pub fn session(&self) -> Result<&Session, Rejected> {
+        let none = || Rejected::of(&self.guard, AuthError::NotAuthenticated);
+        self.principal()?.session().ok_or_else(none)
+    }
+
+    /// The local user.
+    ///
+    /// # Errors
+    /// As [`principal`](Self::principal), and 401 when there is none: the service keeps no users, or the token names none.
+    pub fn user(&self) -> Result<&User, Rejected> {
+        self.principal()?.user().ok_or_else(|| Rejected::of(&self.guard, AuthError::UnknownUser))
+    }
+
     /// The caller, if they satisfy a further rule.
     ///
     /// # Errors
@@ -86,7 +105,7 @@ impl Rejected {
         Self::from_parts(guard.response_to(request, refusal), refusal)
     }
 
-    fn from_parts(mut response: Response<Bytes>, refusal: &Refusal) -> Self {
+    pub(super) fn from_parts(mut response: Response<Bytes>, refusal: &Refusal) -> Self {
         let code = refusal.code();
         let about_caller = matches!(refusal.status(), StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN);
         let refused = about_caller.then_some(Refused { code });

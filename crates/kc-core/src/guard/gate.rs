@@ -1,9 +1,12 @@
 //! A guard at a route.
 
+use bytes::Bytes;
+use http::Response;
+
 use super::{Admitted, Caller, Guard, Rejected};
 use crate::access::Access;
 use crate::audit::AuditTicket;
-use crate::wire::RequestView;
+use crate::wire::{Refusal, RequestView};
 
 /// Who decides about a route, and by what: what an adapter's layer or middleware holds.
 #[derive(Clone, Debug)]
@@ -58,6 +61,13 @@ impl Gate {
         RequestView { route: self.pattern().or(request.route), ..*request }
     }
 
+    fn page(&self, request: &RequestView<'_>, refusal: &Refusal) -> Option<Response<Bytes>> {
+        match self.access {
+            Access::Page(_) => self.guard.inner.pages.as_ref()?.refused(request, refusal),
+            _ => None,
+        }
+    }
+
     fn left_with(
         &self,
         request: &RequestView<'_>,
@@ -65,7 +75,10 @@ impl Gate {
     ) -> (Result<Caller, Rejected>, AuditTicket) {
         let outcome = match admitted.outcome {
             Ok(admission) => Ok(Caller::new(self.guard.clone(), admission)),
-            Err(refusal) => Err(Rejected::to(&self.guard, request, &refusal)),
+            Err(refusal) => Err(match self.page(request, &refusal) {
+                Some(page) => Rejected::from_parts(page, &refusal),
+                None => Rejected::to(&self.guard, request, &refusal),
+            }),
         };
         (outcome, admitted.audit)
     }

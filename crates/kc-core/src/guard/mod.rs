@@ -4,6 +4,7 @@ mod build;
 mod caller;
 mod gate;
 mod origin;
+mod pages;
 
 use std::fmt;
 use std::sync::Arc;
@@ -14,8 +15,9 @@ use http::Response;
 pub use self::build::GuardBuilder;
 pub use self::caller::{Caller, Refused, Rejected};
 pub use self::gate::Gate;
+pub use self::pages::Pages;
 use crate::access::Access;
-use crate::audit::{AuditEvent, AuditSink, AuditTicket, Decision, Rfc3339, shortened};
+use crate::audit::{AuditEvent, AuditSink, AuditTicket, Decision, Party, Rfc3339, shortened};
 use crate::authenticator::Authenticator;
 use crate::clock::Clock;
 use crate::error::AuthError;
@@ -37,11 +39,13 @@ pub struct Guard {
     inner: Arc<Inner>,
 }
 
+#[derive(Clone)]
 struct Inner {
     realm: String,
     authenticators: Vec<Arc<dyn Authenticator>>,
     introspector: Option<Arc<dyn Introspector>>,
     issuers: Option<Arc<dyn IssuerRegistry>>,
+    pages: Option<Arc<dyn Pages>>,
     exempt: ExemptPaths,
     acr_levels: AcrLevels,
     authorization: Option<AuthorizationFile>,
@@ -89,6 +93,27 @@ impl Guard {
         GuardBuilder::new(realm.into())
     }
 
+    /// The parts of this guard, to add some.
+    pub fn to_builder(&self) -> GuardBuilder {
+        GuardBuilder::of((*self.inner).clone())
+    }
+
+    /// An event that is none of [`admit`](Self::admit)'s, such as `login` or `logout`: about `party`, by this request;
+    /// `code` says why it failed. To be finished with the response's status.
+    pub fn event(
+        &self,
+        name: &'static str,
+        request: &RequestView<'_>,
+        party: Party,
+        code: Option<&'static str>,
+    ) -> AuditTicket {
+        if !self.inner.audit.is_on() {
+            return AuditTicket::none();
+        }
+        let event = self.about(name, request, code, party, self.inner.realm.clone());
+        AuditTicket::new(event, Arc::clone(&self.inner.audit))
+    }
+
     /// The realm, as it stands in challenges.
     #[must_use]
     pub fn realm(&self) -> &str {
@@ -116,7 +141,7 @@ impl Guard {
             }
             _ if self.inner.exempt.contains(request.path) => (Ok(Admission::Unasked), None),
             Access::Optional => (Ok(Admission::Known(self.recall(request)?)), None),
-            Access::Require(rule) => {
+            Access::Page(rule) | Access::Require(rule) => {
                 let principal = self.recall(request)?;
                 match rule.decide(&self.question(request, &principal)) {
                     Verdict::Granted => (Ok(Admission::Known(principal)), None),
@@ -133,8 +158,8 @@ impl Guard {
     async fn admit_later(&self, request: &RequestView<'_>, access: &Access) -> Admitted {
         let (outcome, refused) = match access {
             Access::Public => (Ok(Admission::Unasked), None),
-            Access::Optional => (self.identify(request).await, None),
-            Access::Require(rule) => self.require(request, rule).await,
+            Access::Optional => (self.identify_if_any(request).await, None),
+            Access::Page(rule) | Access::Require(rule) => self.require(request, rule).await,
         };
         self.admitted(request, outcome, refused.as_ref())
     }
@@ -148,7 +173,7 @@ impl Guard {
         let outcome = outcome.map_err(|error| self.refuse(error));
         let audit = if self.inner.audit.is_on() {
             let known = outcome.as_ref().ok().and_then(Admission::principal);
-            let event = self.event(request, outcome.as_ref().err(), refused.or(known));
+            let event = self.access(request, outcome.as_ref().err(), refused.or(known));
             AuditTicket::new(event, Arc::clone(&self.inner.audit))
         } else {
             AuditTicket::none()
@@ -228,6 +253,15 @@ impl Guard {
         Ok(Admission::Anonymous)
     }
 
+    /// The cookie of a session that is over is no credentials where none are needed: unlike a bad token nobody chose to send
+    /// it, and whoever comes with it is less than they were.
+    async fn identify_if_any(&self, request: &RequestView<'_>) -> Result<Admission, AuthError> {
+        match self.identify(request).await {
+            Err(AuthError::SessionExpired) => Ok(Admission::Anonymous),
+            outcome => outcome,
+        }
+    }
+
     /// The outcome, and who was refused, if that is known: the audit names them.
     async fn require(
         &self,
@@ -280,9 +314,16 @@ impl Guard {
                           KEYCLOAK_CLIENT_SECRET, or give it one";
             return Err(AuthError::Internal { reason: reason.to_owned() });
         };
-        let bearer = BearerCredentials::read(request.headers)?.ok_or(AuthError::NotAuthenticated)?;
+        let bearer;
+        let token = match principal.session() {
+            Some(session) => session.access_token().expose(),
+            None => {
+                bearer = BearerCredentials::read(request.headers)?.ok_or(AuthError::NotAuthenticated)?;
+                bearer.token()
+            }
+        };
         let client_id = introspector.client_id();
-        let answer = match introspector.introspect(bearer.token(), None).await {
+        let answer = match introspector.introspect(token, None).await {
             Ok(Introspection::Active(answer)) => answer,
             Ok(inactive @ Introspection::Inactive) => {
                 tracing::info!(target: "kc", "introspection: {}", inactive.diagnosis(client_id));
@@ -311,31 +352,40 @@ impl Guard {
         self.inner.issuers.as_ref()?.find(principal.claims().issuer.as_deref()?)
     }
 
-    fn event(
+    fn access(
         &self,
         request: &RequestView<'_>,
         refusal: Option<&Refusal>,
         caller: Option<&Principal>,
     ) -> AuditEvent {
-        let claims = caller.map(Principal::claims);
         let of_issuer = caller.and_then(|caller| self.issuer_of(caller));
-        let owned = |text: Option<&String>| text.map(|text| shortened(text, 256).into_owned());
+        let realm = of_issuer.map_or_else(|| self.inner.realm.clone(), |issuer| issuer.realm.clone());
+        let party = caller.map(Party::from).unwrap_or_default();
+        self.about("access", request, refusal.map(Refusal::code), party, realm)
+    }
+
+    fn about(
+        &self,
+        event: &'static str,
+        request: &RequestView<'_>,
+        code: Option<&'static str>,
+        party: Party,
+        realm: String,
+    ) -> AuditEvent {
         AuditEvent {
             time: Rfc3339(self.inner.clock.now()),
-            event: "access",
-            decision: if refusal.is_some() { Decision::Deny } else { Decision::Allow },
-            code: refusal.map(Refusal::code),
+            event,
+            decision: if code.is_some() { Decision::Deny } else { Decision::Allow },
+            code,
             status: None,
             method: shortened(request.method, 20).into_owned(),
             route: request.route.map(str::to_owned),
             path: shortened(request.path, 1024).into_owned(),
-            realm: of_issuer.map_or_else(|| self.inner.realm.clone(), |issuer| issuer.realm.clone()),
-            sub: owned(claims.and_then(|claims| claims.subject.as_ref())),
-            username: owned(claims.and_then(|claims| claims.username.as_ref())),
-            client: owned(
-                claims.and_then(|claims| claims.authorized_party.as_ref().or(claims.client_id.as_ref())),
-            ),
-            sid: owned(claims.and_then(|claims| claims.session_id.as_ref())),
+            realm,
+            sub: party.sub,
+            username: party.username,
+            client: party.client,
+            sid: party.sid,
             ip: origin::address(request, &self.inner.trusted_proxies),
             request_id: origin::request_id(request),
         }

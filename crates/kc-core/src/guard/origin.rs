@@ -114,7 +114,7 @@ mod tests {
 
     fn from(peer: &str, headers: &HeaderMap, trusted: &[TrustedProxy]) -> String {
         let peer = Some(peer.parse().unwrap());
-        let view = RequestView { method: "GET", path: "/", route: None, headers, peer };
+        let view = RequestView { method: "GET", path: "/", query: None, route: None, headers, peer };
         address(&view, trusted).unwrap().to_string()
     }
 
@@ -142,7 +142,14 @@ mod tests {
     fn a_request_id_is_taken_over_only_when_it_is_plain() {
         let id = |value: &'static str| {
             let headers = headers(&[("x-request-id", value)]);
-            request_id(&RequestView { method: "GET", path: "/", route: None, headers: &headers, peer: None })
+            request_id(&RequestView {
+                method: "GET",
+                path: "/",
+                query: None,
+                route: None,
+                headers: &headers,
+                peer: None,
+            })
         };
         assert_eq!(id("abc-1.2:3_4"), "abc-1.2:3_4");
         for value in ["", "a b", "a\"b", "a;b"] {

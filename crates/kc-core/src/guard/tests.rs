@@ -106,8 +106,14 @@ impl Setup {
         access: impl Into<Access>,
     ) -> Result<Admission, Refusal> {
         let headers = headers(authorization);
-        let request =
-            RequestView { method: "GET", path, route: Some("/route"), headers: &headers, peer: None };
+        let request = RequestView {
+            method: "GET",
+            path,
+            query: None,
+            route: Some("/route"),
+            headers: &headers,
+            peer: None,
+        };
         let admitted = self.guard.admit(&request, &access.into()).await;
         let status = admitted.outcome.as_ref().map_or_else(|refusal| refusal.status().as_u16(), |_| 200);
         admitted.audit.finish(status, None);
@@ -157,7 +163,8 @@ async fn a_public_route_and_an_exempt_path_are_never_authenticated() {
 async fn a_guard_without_an_authenticator_refuses_everybody() {
     let guard = Guard::builder("r").build();
     let headers = headers(&["Bearer good"]);
-    let request = RequestView { method: "GET", path: "/", route: None, headers: &headers, peer: None };
+    let request =
+        RequestView { method: "GET", path: "/", query: None, route: None, headers: &headers, peer: None };
     let refusal = guard.admit(&request, &authenticated().into()).await.outcome.unwrap_err();
     assert_eq!(refusal.code(), "not_authenticated");
 }
@@ -199,7 +206,8 @@ async fn what_introspection_answers_decides() {
 async fn a_rule_that_needs_an_introspector_that_is_not_there_is_our_fault() {
     let guard = Guard::builder("r").add_authenticator(Arc::new(bearer())).build();
     let headers = headers(&["Bearer good"]);
-    let request = RequestView { method: "GET", path: "/", route: None, headers: &headers, peer: None };
+    let request =
+        RequestView { method: "GET", path: "/", query: None, route: None, headers: &headers, peer: None };
     let refusal = guard.admit(&request, &active().into()).await.outcome.unwrap_err();
     assert_eq!((refusal.status().as_u16(), refusal.code()), (500, "internal_error"));
 }
@@ -242,7 +250,8 @@ async fn authenticators_are_asked_in_order_and_a_bad_bearer_ends_it() {
                 headers.insert(name, value.parse().unwrap());
             }
         }
-        let request = RequestView { method: "GET", path: "/", route: None, headers: &headers, peer: None };
+        let request =
+            RequestView { method: "GET", path: "/", query: None, route: None, headers: &headers, peer: None };
         let outcome = guard.admit(&request, &authenticated().into()).await.outcome;
         let got = outcome
             .as_ref()
@@ -324,7 +333,8 @@ async fn an_extractor_may_demand_more_and_the_token_of_the_request_is_introspect
         .introspector(Arc::clone(&introspector) as Arc<dyn Introspector>)
         .build();
     let headers = headers(&["Bearer good"]);
-    let request = RequestView { method: "GET", path: "/", route: None, headers: &headers, peer: None };
+    let request =
+        RequestView { method: "GET", path: "/", query: None, route: None, headers: &headers, peer: None };
     let admitted = guard.admit(&request, &authenticated().into()).await.outcome.unwrap();
     let caller = admitted.principal().unwrap();
     assert!(guard.authorize(&request, caller, &all_roles(&["user"])).await.is_ok());
@@ -339,7 +349,8 @@ async fn an_extractor_may_demand_more_and_the_token_of_the_request_is_introspect
 async fn what_is_printed_of_a_request_and_a_caller_holds_no_credentials() {
     let setup = setup();
     let headers = headers(&["Bearer good"]);
-    let request = RequestView { method: "GET", path: "/x", route: None, headers: &headers, peer: None };
+    let request =
+        RequestView { method: "GET", path: "/x", query: None, route: None, headers: &headers, peer: None };
     let admitted = setup.guard.admit(&request, &authenticated().into()).await;
     let all = format!("{request:?} {admitted:?} {:?}", setup.guard);
     assert!(!all.contains("good"), "{all}");
@@ -349,7 +360,8 @@ async fn what_is_printed_of_a_request_and_a_caller_holds_no_credentials() {
 async fn a_caller_answers_for_extractors() {
     let setup = setup();
     let headers = headers(&["Bearer good"]);
-    let request = RequestView { method: "GET", path: "/x", route: None, headers: &headers, peer: None };
+    let request =
+        RequestView { method: "GET", path: "/x", query: None, route: None, headers: &headers, peer: None };
     let admission = setup.guard.admit(&request, &authenticated().into()).await.outcome.unwrap();
     let caller = Caller::new(setup.guard.clone(), admission);
     assert_eq!(caller.known().unwrap().username(), Some("alice"));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use http::Uri;
 
-use super::{Keycloak, Remote, ResourceMetadata};
+use super::{Keycloak, Parts, Remote, ResourceMetadata};
 use crate::audit::{AuditSink, JsonLines, NoAudit};
 use crate::authenticator::{Authenticator, BearerAuthenticator};
 use crate::client::ClientAuthentication;
@@ -136,6 +136,8 @@ impl KeycloakBuilder {
             .revocations
             .unwrap_or_else(|| Arc::new(MemoryRevocations::default().clock(Arc::clone(&clock))));
         let mut remotes = Vec::new();
+        // The first realm is the settings' own.
+        let mut own_keys = None;
         let (mut list, mut trusted) = (IssuerList::new(), Vec::new());
         let realms =
             std::iter::once((settings, self.keys)).chain(self.others.iter().map(|other| (other, None)));
@@ -161,6 +163,7 @@ impl KeycloakBuilder {
                     keys
                 }
             };
+            own_keys.get_or_insert_with(|| Arc::clone(&source));
             list = list.with(issuer, realm.trusted(source)?);
             trusted.push(issuer.to_owned());
         }
@@ -181,11 +184,12 @@ impl KeycloakBuilder {
             .revocations(Arc::clone(&revocations))
             .remember(settings.token_cache_bytes())
             .clock(Arc::clone(&clock));
+        let bearer = Arc::new(bearer);
         let authentication = authentication(settings)?;
         let service_tokens = ServiceTokens::new(
             Arc::clone(&transport),
             uri(&endpoints.token())?,
-            authentication,
+            authentication.clone(),
             Arc::clone(&clock),
             ServiceTokenOptions::default(),
         );
@@ -200,12 +204,12 @@ impl KeycloakBuilder {
         };
         let authorization = authorization(settings, &clock)?;
         let guard = Guard::builder(server.realm())
-            .add_authenticator(Arc::new(bearer))
+            .add_authenticator(Arc::clone(&bearer) as Arc<dyn Authenticator>)
             .issuers(issuers)
             .exempt(exempt)
             .acr_levels(AcrLevels::new(settings.acr_levels()))
             .audit(audit)
-            .clock(clock)
+            .clock(Arc::clone(&clock))
             .trusted_proxies(settings.trusted_proxies().iter().copied());
         let guard = match &authorization {
             Some(file) => guard.authorization(file.clone()),
@@ -219,6 +223,10 @@ impl KeycloakBuilder {
         };
         let cors = CorsPolicy::new(settings.cors_allowed_origins());
         let guard = guard.build();
+        let no_realm = || SettingsError::unusable("KEYCLOAK_URL", "names no realm".to_owned(), "name one");
+        let keys = own_keys.ok_or_else(no_realm)?;
+        let revoked = Arc::clone(&revocations);
+        let parts = Arc::new(Parts { transport, keys, clock, bearer, revocations: revoked, authentication });
         Ok(Keycloak {
             authorization,
             guard,
@@ -229,6 +237,7 @@ impl KeycloakBuilder {
             cors,
             metadata,
             completion,
+            parts,
         })
     }
 }

@@ -243,7 +243,7 @@ impl<'a> Work<'a> {
         let rule = match access {
             Access::Public => return json!([]),
             Access::Optional => return json!([{}, {BEARER: []}, {KEYCLOAK: ["openid"]}]),
-            Access::Require(rule) => rule,
+            Access::Page(rule) | Access::Require(rule) => rule,
         };
         let mut scopes = rule.scopes();
         if scopes.is_empty() {

@@ -24,7 +24,7 @@ impl Refusal {
         let rule = match access {
             Access::Public => return Vec::new(),
             Access::Optional => None,
-            Access::Require(rule) => Some(rule.foresee()),
+            Access::Page(rule) | Access::Require(rule) => Some(rule.foresee()),
         };
         let mut refusals = vec![Self::BadCredentials, Self::NotAuthenticated];
         if rule.is_some_and(|rule| rule.forbidden) {

@@ -23,7 +23,9 @@ impl AcrLevels {
         Self { weakest_first: weakest_first.into_iter().map(Into::into).collect() }
     }
 
-    fn reaches(&self, got: &str, needed: &str) -> bool {
+    /// Whether a login of the strength `got` is as strong as `needed`, or stronger.
+    #[must_use]
+    pub fn reaches(&self, got: &str, needed: &str) -> bool {
         if self.weakest_first.is_empty() {
             return match (got.parse::<u64>(), needed.parse::<u64>()) {
                 (Ok(got), Ok(needed)) => got >= needed,

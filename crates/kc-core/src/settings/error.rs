@@ -19,7 +19,8 @@ impl SettingsError {
     }
 
     /// A value of the right shape that turned out not to work when it was used.
-    pub(crate) fn unusable(variable: &str, what: String, remedy: &'static str) -> Self {
+    #[must_use]
+    pub fn unusable(variable: &str, what: String, remedy: &'static str) -> Self {
         Self::new(variable, Problem::malformed(format!("cannot be used ({what})"), remedy))
     }
 

@@ -14,6 +14,8 @@ pub(crate) enum HeaderType {
     Jwt,
     /// `at+jwt` (RFC 9068 §2.1).
     AtJwt,
+    /// `logout+jwt` (OpenID Connect Back-Channel Logout §2.4).
+    LogoutJwt,
 }
 
 /// The parts of a header that we read. `jku`, `jwk`, `x5u` and `x5c` are not among them: a token does not say where
@@ -26,8 +28,16 @@ pub(crate) struct JoseHeader {
 }
 
 impl JoseHeader {
-    /// Decodes and judges an access token's header.
+    /// Decodes and judges a header of anything but a logout token.
     pub(crate) fn parse(segment: &[u8]) -> Result<Self, TokenError> {
+        match Self::parse_any(segment)? {
+            Self { typ: HeaderType::LogoutJwt, .. } => Err(TokenError::WrongType { got: TokenKind::Logout }),
+            header => Ok(header),
+        }
+    }
+
+    /// Decodes and judges a header.
+    pub(crate) fn parse_any(segment: &[u8]) -> Result<Self, TokenError> {
         let malformed = TokenError::Malformed;
         let text = base64url::decode(segment).ok_or(malformed(Defect::Base64url))?;
         let header = json::parse_object(&text, MAX_JSON_DEPTH)
@@ -70,9 +80,10 @@ fn header_type(typ: &str) -> Result<HeaderType, TokenError> {
         Ok(HeaderType::Jwt)
     } else if is("at+jwt") {
         Ok(HeaderType::AtJwt)
+    } else if is("logout+jwt") {
+        Ok(HeaderType::LogoutJwt)
     } else {
-        let got = if is("logout+jwt") { TokenKind::Logout } else { TokenKind::Other };
-        Err(TokenError::WrongType { got })
+        Err(TokenError::WrongType { got: TokenKind::Other })
     }
 }
 

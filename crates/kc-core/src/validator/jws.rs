@@ -17,6 +17,7 @@ pub(super) struct Opener {
 /// What was signed.
 #[derive(Debug)]
 pub(super) struct Opened {
+    pub(super) alg: Algorithm,
     pub(super) typ: HeaderType,
     pub(super) payload: Vec<u8>,
     /// Of the keys that its signature was verified with.
@@ -33,6 +34,17 @@ impl Opener {
     pub(super) async fn open(&self, token: &str) -> Result<Opened, ValidationError> {
         let compact = Compact::parse(token)?;
         let header = JoseHeader::parse(compact.header)?;
+        self.verify(compact, header).await
+    }
+
+    /// The same of a token that may be a logout token.
+    pub(super) async fn open_any(&self, token: &str) -> Result<Opened, ValidationError> {
+        let compact = Compact::parse(token)?;
+        let header = JoseHeader::parse_any(compact.header)?;
+        self.verify(compact, header).await
+    }
+
+    async fn verify(&self, compact: Compact<'_>, header: JoseHeader) -> Result<Opened, ValidationError> {
         if !self.algorithms.contains(&header.alg) {
             return Err(TokenError::UnsupportedAlgorithm.into());
         }
@@ -41,7 +53,8 @@ impl Opener {
         if !key.verify(compact.signing_input, &compact.signature) {
             return Err(TokenError::Signature.into());
         }
-        Ok(Opened { typ: header.typ, payload: compact.payload, generation: keys.generation() })
+        let generation = keys.generation();
+        Ok(Opened { alg: header.alg, typ: header.typ, payload: compact.payload, generation })
     }
 
     async fn keys_for(&self, header: &JoseHeader) -> Result<Arc<KeySet>, ValidationError> {

@@ -8,12 +8,11 @@ use bytes::Bytes;
 
 use super::checks::Policy;
 use super::jws::{Opened, Opener};
-use super::{TokenValidator, ValidationError};
+use super::{TokenValidator, ValidationError, object};
 use crate::clock::{Clock, SystemClock};
-use crate::json;
 use crate::keys::KeySource;
 use crate::signature::Algorithm;
-use crate::token::{Claims, Defect, MAX_JSON_DEPTH, TokenError, VerifiedToken};
+use crate::token::{Claims, TokenError, VerifiedToken};
 
 /// Checks access tokens of one issuer by their signature.
 ///
@@ -66,8 +65,7 @@ impl JwtValidator {
     }
 
     fn judge(&self, opened: Opened) -> Result<VerifiedToken, TokenError> {
-        let object = json::parse_object(&opened.payload, MAX_JSON_DEPTH)
-            .map_err(|error| TokenError::Malformed(Defect::of_json(error, Defect::PayloadNotJson)))?;
+        let object = object(&opened.payload)?;
         let claims = Claims::read(&object)?;
         self.policy.check(opened.typ, &claims, self.clock.now())?;
         Ok(VerifiedToken::new(claims, Bytes::from(opened.payload)).signed(opened.generation))

@@ -6,11 +6,15 @@
 //! | lightweight and opaque tokens, which only Keycloak can read | [`IntrospectionValidator`] |
 //! | both, in one service | [`MixedValidator`] |
 //! | signed JWTs, to which userinfo adds what it knows of the user | [`UserinfoValidator`] |
+//! | ID tokens, which say that a login is the one that was asked for | [`IdTokenValidator`] |
+//! | logout tokens, by which Keycloak says that a session is over | [`LogoutTokenValidator`] |
 
 mod checks;
+mod id_token;
 mod introspection;
 mod jws;
 mod jwt;
+mod logout_token;
 mod mixed;
 mod unverified;
 mod userinfo;
@@ -20,15 +24,18 @@ use std::fmt;
 use async_trait::async_trait;
 
 pub use self::checks::Policy;
+pub use self::id_token::{ExpectedLogin, IdTokenError, IdTokenValidator};
 pub use self::introspection::{IntrospectionValidator, IntrospectionValidatorBuilder};
 pub use self::jwt::{DangerousJwt, JwtValidator, JwtValidatorBuilder};
+pub use self::logout_token::{LogoutToken, LogoutTokenError, LogoutTokenValidator};
 pub use self::mixed::MixedValidator;
 pub(crate) use self::unverified::Unverified;
 pub use self::userinfo::{
     DangerousUserinfo, UserinfoEndpoint, UserinfoError, UserinfoSignature, UserinfoValidator,
 };
+use crate::json::{self, Object};
 use crate::keys::KeysUnavailable;
-use crate::token::{TokenError, VerifiedToken};
+use crate::token::{Defect, MAX_JSON_DEPTH, TokenError, VerifiedToken};
 
 /// Decides whether a token is good.
 ///
@@ -52,6 +59,12 @@ pub trait TokenValidator: fmt::Debug + Send + Sync {
         let _ = token;
         false
     }
+}
+
+/// A payload that was signed, as JSON.
+fn object(payload: &[u8]) -> Result<Object<'_>, TokenError> {
+    json::parse_object(payload, MAX_JSON_DEPTH)
+        .map_err(|error| TokenError::Malformed(Defect::of_json(error, Defect::PayloadNotJson)))
 }
 
 /// Why a token was not accepted.

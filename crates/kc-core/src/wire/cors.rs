@@ -71,7 +71,7 @@ mod tests {
     use super::*;
 
     fn view<'a>(method: &'a str, headers: &'a HeaderMap) -> RequestView<'a> {
-        RequestView { method, path: "/me", route: None, headers, peer: None }
+        RequestView { method, path: "/me", query: None, route: None, headers, peer: None }
     }
 
     fn headers(lines: &[(&'static str, &'static str)]) -> HeaderMap {

@@ -90,7 +90,14 @@ mod tests {
     fn call(content_type: &str) -> bool {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, content_type.parse().unwrap());
-        is_call(&RequestView { method: "POST", path: "/a.B/C", route: None, headers: &headers, peer: None })
+        is_call(&RequestView {
+            method: "POST",
+            path: "/a.B/C",
+            query: None,
+            route: None,
+            headers: &headers,
+            peer: None,
+        })
     }
 
     #[test]

@@ -71,6 +71,12 @@ impl Refusal {
         self.code
     }
 
+    /// What the response asks the caller for, if it asks for credentials.
+    #[must_use]
+    pub fn challenge(&self) -> Option<&Challenge> {
+        self.challenge.as_ref()
+    }
+
     /// What the caller is told.
     #[must_use]
     pub fn detail(&self) -> &str {
@@ -170,6 +176,11 @@ impl From<AuthError> for Refusal {
                 Self::new(StatusCode::BAD_REQUEST, "invalid_request", error.to_string())
                     .with_challenge(Challenge::error("invalid_request"))
             }
+            AuthError::Csrf => Self::new(
+                StatusCode::FORBIDDEN,
+                "csrf_failed",
+                "The session's CSRF value is missing or wrong",
+            ),
             AuthError::Denied(denial) => Self::from(denial),
             AuthError::Internal { .. } => {
                 Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", "Internal error")
@@ -187,6 +198,14 @@ impl From<AuthError> for Refusal {
                     "Keycloak's keys are not available",
                 )
             },
+            AuthError::Login { .. } => Self {
+                retry_after: Some(Duration::from_secs(1)),
+                ..Self::new(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "login_unavailable",
+                    "Keycloak cannot be reached to renew the session",
+                )
+            },
             AuthError::MethodNotAllowed { allow } => Self {
                 allow: Some(allow),
                 ..Self::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "Method not allowed")
@@ -201,6 +220,18 @@ impl From<AuthError> for Refusal {
                 "service_token_unavailable",
                 "Failed to get a service token from Keycloak",
             ),
+            AuthError::SessionExpired => {
+                Self::new(StatusCode::UNAUTHORIZED, "session_expired", "The session is over")
+                    .with_challenge(Challenge::default())
+            }
+            AuthError::SessionStore { .. } => Self {
+                retry_after: Some(Duration::from_secs(1)),
+                ..Self::new(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "session_store_unavailable",
+                    "The store of sessions is not available",
+                )
+            },
             AuthError::Token(error) => Self::invalid_token(error.code(), error.public_detail()),
             AuthError::UnknownUser => Self::invalid_token("user_unknown", "User does not exist"),
             AuthError::Users { .. } => Self {

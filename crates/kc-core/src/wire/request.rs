@@ -34,13 +34,16 @@ impl Headers for http::HeaderMap {
     }
 }
 
-/// What a decision may depend on. The query and the body are not among it.
+/// What a decision may depend on. The body is not among it.
 #[derive(Clone, Copy)]
 pub struct RequestView<'a> {
     /// The method as it came, `GET`.
     pub method: &'a str,
     /// The path as it came, percent-encoding and all, without the query.
     pub path: &'a str,
+    /// The query as it came, without the `?`: only to come back to after a login. It may hold secrets of others and is
+    /// neither looked at nor logged.
+    pub query: Option<&'a str>,
     /// The pattern of the route that the router chose, `/items/{id}`, if it says.
     pub route: Option<&'a str>,
     /// The header lines.

@@ -5,12 +5,11 @@ use std::time::Duration;
 
 use super::UserinfoError;
 use crate::clock::{Clock, SystemClock};
-use crate::json;
 use crate::keys::KeySource;
 use crate::signature::Algorithm;
-use crate::token::{Claims, Defect, HeaderType, MAX_JSON_DEPTH, TokenError, TokenKind};
+use crate::token::{Claims, HeaderType, TokenError, TokenKind};
 use crate::validator::jws::Opener;
-use crate::validator::{Policy, ValidationError};
+use crate::validator::{Policy, ValidationError, object};
 
 /// Who signs userinfo, and for whom.
 ///
@@ -74,8 +73,7 @@ impl UserinfoSignature {
 
     /// The realm signs access and ID tokens with the same keys; Keycloak's userinfo has no claim `typ`, and they have.
     fn check(&self, typ: HeaderType, payload: &[u8]) -> Result<(), TokenError> {
-        let object = json::parse_object(payload, MAX_JSON_DEPTH)
-            .map_err(|error| TokenError::Malformed(Defect::of_json(error, Defect::PayloadNotJson)))?;
+        let object = object(payload)?;
         let claims = Claims::read(&object)?;
         if let Some(kind) = &claims.kind {
             return Err(TokenError::WrongType { got: TokenKind::from_claim(kind) });

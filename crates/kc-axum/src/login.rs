@@ -1,0 +1,79 @@
+//! Browser login: its endpoints, the forms of pages, and who is in a session.
+
+use axum::body::{Body, to_bytes};
+use axum::extract::{FromRequestParts, Request, State};
+use axum::middleware::Next;
+use axum::response::Response;
+use axum::routing::any;
+use http::request::Parts;
+use kc_login::form::csrf_header;
+use kc_login::{Endpoint, Login, LoginRequest, MAX_FORM_BYTES};
+
+use crate::extract::caller;
+use crate::response::Rejection;
+use crate::routes::Routes;
+use crate::view::{view, view_of_parts};
+
+/// Adds the endpoints of a login, `/oidc/authenticate` and the others.
+#[must_use]
+pub fn mount<S: Clone + Send + Sync + 'static>(routes: Routes<S>, login: &Login) -> Routes<S> {
+    Endpoint::ALL.into_iter().fold(routes, |routes, endpoint| {
+        let login = login.clone();
+        routes.public(endpoint.path(), any(move |request| serve(login.clone(), endpoint, request)))
+    })
+}
+
+async fn serve(login: Login, endpoint: Endpoint, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let view = view_of_parts(&parts);
+    let response = match to_bytes(body, MAX_FORM_BYTES).await {
+        Ok(body) => login.serve(endpoint, &LoginRequest { view, body: &body }).await,
+        Err(_) => login.unreadable(&view),
+    };
+    response.map(Body::from)
+}
+
+/// Middleware that lets the forms of pages send their CSRF value in their hidden field `csrf_token`. Around all routes:
+///
+/// ```
+/// # fn with_forms(app: axum::Router, login: kc_login::Login) -> axum::Router {
+/// app.layer(axum::middleware::from_fn_with_state(login, kc_axum::login::forms))
+/// # }
+/// ```
+pub async fn forms(State(login): State<Login>, request: Request, next: Next) -> Response {
+    if !login.wants_form(&view(&request)) {
+        return next.run(request).await;
+    }
+    let (mut parts, body) = request.into_parts();
+    match to_bytes(body, MAX_FORM_BYTES).await {
+        Ok(body) => {
+            parts.headers.extend(csrf_header(&body));
+            next.run(Request::from_parts(parts, Body::from(body))).await
+        }
+        Err(_) => login.unreadable(&view_of_parts(&parts)).map(Body::from),
+    }
+}
+
+/// The session that the caller came with; 401 for a caller without one.
+#[derive(Clone, Debug)]
+pub struct Session(pub kc_core::session::Session);
+
+impl<S: Sync> FromRequestParts<S> for Session {
+    type Rejection = Rejection;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Rejection> {
+        Ok(Self(caller(parts)?.session()?.clone()))
+    }
+}
+
+/// The caller's local user, however they came; 401 where there is none.
+#[derive(Clone, Debug)]
+pub struct CurrentUser(pub kc_core::users::User);
+
+impl<S: Sync> FromRequestParts<S> for CurrentUser {
+    type Rejection = Rejection;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Rejection> {
+        Ok(Self(caller(parts)?.user()?.clone()))
+    }
+}

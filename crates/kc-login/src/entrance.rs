@@ -1,0 +1,69 @@
+//! Browsers that may not see a page are shown the way.
+
+use bytes::Bytes;
+use http::{Response, StatusCode};
+use kc_core::Pages;
+use kc_core::wire::{Refusal, RequestView};
+use url::form_urlencoded;
+
+use crate::endpoint::Endpoint;
+use crate::page::Page;
+use crate::page_load::is_page_load;
+use crate::reply;
+
+/// Sends browsers without a session to the login, and back to where they were.
+#[derive(Debug)]
+pub(crate) struct Entrance;
+
+impl Pages for Entrance {
+    fn refused(&self, request: &RequestView<'_>, refusal: &Refusal) -> Option<Response<Bytes>> {
+        // Whoever brings a token of their own is no browser that needs a login.
+        if !is_page_load(request) || request.headers.value("authorization", 0).is_some() {
+            return None;
+        }
+        match (refusal.status(), refusal.code()) {
+            (StatusCode::UNAUTHORIZED, _) => Some(reply::redirect(&login(request, refusal), [])),
+            (StatusCode::FORBIDDEN, code) if code != "csrf_failed" => Some(forbidden(refusal)),
+            (StatusCode::SERVICE_UNAVAILABLE, _) => Some(unavailable(refusal)),
+            _ => None,
+        }
+    }
+}
+
+fn login(request: &RequestView<'_>, refusal: &Refusal) -> String {
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    let next = match request.query {
+        Some(asked) => format!("{}?{asked}", request.path),
+        None => request.path.to_owned(),
+    };
+    query.append_pair("next", &next);
+    if let Some(challenge) = refusal.challenge() {
+        if let Some(acr_values) = &challenge.acr_values {
+            query.append_pair("acr_values", acr_values);
+        }
+        if let Some(max_age) = challenge.max_age {
+            query.append_pair("max_age", &max_age.to_string());
+        }
+    }
+    format!("{}?{}", Endpoint::Authenticate.path(), readable(&query.finish()))
+}
+
+/// A slash may stand in a query as it is (RFC 3986 §3.4), and is easier to read.
+fn readable(query: &str) -> String {
+    query.replace("%2F", "/")
+}
+
+fn forbidden(refusal: &Refusal) -> Response<Bytes> {
+    Page::new(StatusCode::FORBIDDEN, "This page is not for you")
+        .paragraph(&format!("{}.", refusal.detail()))
+        .paragraph("You are logged in, but not as somebody who may see it.")
+        .link("/oidc/authenticate?prompt=login", "Log in as somebody else")
+        .link("/", "Home")
+        .into_response()
+}
+
+fn unavailable(refusal: &Refusal) -> Response<Bytes> {
+    Page::new(StatusCode::SERVICE_UNAVAILABLE, "Not available at the moment")
+        .paragraph(&format!("{}. Try again in a moment: you need not log in again.", refusal.detail()))
+        .into_response()
+}

@@ -1,0 +1,97 @@
+//! The end of a session: by its user, here.
+
+use bytes::Bytes;
+use http::Response;
+use kc_core::AuthError;
+use kc_core::revocations::Revocation;
+use kc_core::secret::Secret;
+use url::form_urlencoded;
+
+use crate::authenticator::{party, unavailable};
+use crate::cookie;
+use crate::csrf;
+use crate::login::{Login, LoginRequest};
+use crate::parameters::Parameters;
+use crate::random;
+use crate::reply;
+use crate::session::{SessionId, StoredSession};
+
+impl Login {
+    /// Ends the session here, and sends the browser to Keycloak to end it there (OpenID Connect RP-Initiated Logout).
+    pub(crate) async fn logout(&self, request: &LoginRequest<'_>) -> Response<Bytes> {
+        match self.log_out(request).await {
+            Ok(response) => response,
+            Err(error) => self.refuse(request, error),
+        }
+    }
+
+    async fn log_out(&self, request: &LoginRequest<'_>) -> Result<Response<Bytes>, AuthError> {
+        let inner = &self.inner;
+        let name = inner.cookies.session();
+        let clear = inner.cookies.clear(&name);
+        let id =
+            cookie::single(request.view.headers, &name).and_then(Result::ok).and_then(SessionId::from_cookie);
+        let session = match &id {
+            Some(id) => inner.sessions.load(&id.key()).await.map_err(unavailable)?,
+            None => None,
+        };
+        let (Some(id), Some(session)) = (id, session) else {
+            // A second click, or a session that has run out: there is nothing left to end.
+            return Ok(reply::redirect("/", clear));
+        };
+        let query = Parameters::read(request.view.query.unwrap_or_default().as_bytes());
+        let form = match is_form(request) && request.view.method == "POST" {
+            true => Parameters::read(request.body),
+            false => Parameters::default(),
+        };
+        if !was_meant(request, &query, &form, &id) {
+            let ticket = inner.guard.event("logout", &request.view, party(&session), Some("csrf_failed"));
+            ticket.finish(403, None);
+            return Err(AuthError::Csrf);
+        }
+        inner.sessions.remove(&id.key()).await.map_err(unavailable)?;
+        let only_here = form.get("only").or(query.get("only")) == Some("here");
+        if !only_here && let Some(session_id) = session.session_id.clone() {
+            self.revoke(&session.issuer, Revocation::Session(session_id)).await;
+        }
+        let to = if only_here { "/".to_owned() } else { self.end_session(&session) };
+        let response = reply::redirect(&to, clear);
+        inner
+            .guard
+            .event("logout", &request.view, party(&session), None)
+            .finish(response.status().as_u16(), None);
+        Ok(response)
+    }
+
+    fn end_session(&self, session: &StoredSession) -> String {
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        query
+            .append_pair("id_token_hint", session.tokens.id_token.expose())
+            .append_pair("client_id", self.inner.authentication.client_id())
+            .append_pair("post_logout_redirect_uri", &self.post_logout_redirect_uri())
+            .append_pair("state", &random::token());
+        format!("{}?{}", self.inner.endpoints.end_session(), query.finish())
+    }
+
+    /// Bearer tokens of what has ended are refused from now on. The session is gone already: if this cannot be written down,
+    /// they end by themselves.
+    pub(crate) async fn revoke(&self, issuer: &str, revocation: Revocation) {
+        if let Err(error) = self.inner.revocations.revoke(issuer, revocation).await {
+            tracing::error!(target: "kc", "after a logout: {error}");
+        }
+    }
+}
+
+pub(crate) fn is_form(request: &LoginRequest<'_>) -> bool {
+    let kind = request.view.single("content-type").and_then(|kind| kind.split(';').next());
+    kind.is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/x-www-form-urlencoded"))
+}
+
+/// Another site can neither know these values nor make a browser send them.
+fn was_meant(request: &LoginRequest<'_>, query: &Parameters, form: &Parameters, id: &SessionId) -> bool {
+    let (session, logout) = (csrf::of_session(id), csrf::of_logout(id));
+    let good = |value: &[u8], expected: &[&Secret]| expected.iter().any(|expected| csrf::is(value, expected));
+    let header = request.view.single(csrf::HEADER);
+    let values = [header, form.get(csrf::FIELD), query.get(csrf::FIELD)];
+    values.into_iter().flatten().any(|value| good(value.as_bytes(), &[&session, &logout]))
+}

@@ -1,0 +1,195 @@
+//! Pages: plain HTML without scripts, readable on a phone, and nothing from elsewhere.
+
+use std::fmt::{self, Write as _};
+use std::sync::LazyLock;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use base64_simd::STANDARD;
+use bytes::Bytes;
+use http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue, REFERRER_POLICY,
+    X_CONTENT_TYPE_OPTIONS,
+};
+use http::{Response, StatusCode};
+
+const STYLE: &str = "\
+body{font:1rem/1.5 system-ui,sans-serif;max-width:42rem;margin:2rem auto;padding:0 1rem;color:#1b1b1f;background:#fdfdfe}\
+h1{font-size:1.5rem}a,button{color:#0b57d0}button{font:inherit;padding:.4rem .9rem;border:1px solid #0b57d0;\
+border-radius:.4rem;background:#fff;cursor:pointer}table{border-collapse:collapse;width:100%}\
+th,td{text-align:left;vertical-align:top;padding:.3rem .6rem .3rem 0;border-bottom:1px solid #ddd;overflow-wrap:anywhere}\
+th{white-space:nowrap;font-weight:600}form{display:inline-block;margin:.5rem .5rem .5rem 0}nav{margin-bottom:1rem}\
+nav a{margin-right:1rem}code{overflow-wrap:anywhere}\
+@media(prefers-color-scheme:dark){body{color:#e4e4ea;background:#18181b}a,button{color:#8ab4f8}\
+button{background:#18181b;border-color:#8ab4f8}th,td{border-color:#3a3a40}}";
+
+/// The hash by which the policy allows the style above, and no other.
+static STYLE_HASH: LazyLock<String> =
+    LazyLock::new(|| STANDARD.encode_to_string(digest(&SHA256, STYLE.as_bytes())));
+
+/// A page on its way: [`Html`] that is put together with everything that is not ours escaped.
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct Page {
+    status: StatusCode,
+    title: String,
+    body: String,
+    form_targets: Vec<String>,
+}
+
+/// Text that is HTML already.
+#[derive(Clone, Debug, Default)]
+pub struct Html(String);
+
+impl Html {
+    /// A text, with whatever means something in HTML escaped.
+    #[must_use]
+    pub fn text(text: &str) -> Self {
+        let mut html = String::with_capacity(text.len());
+        for letter in text.chars() {
+            match letter {
+                '&' => html.push_str("&amp;"),
+                '<' => html.push_str("&lt;"),
+                '>' => html.push_str("&gt;"),
+                '"' => html.push_str("&quot;"),
+                '\'' => html.push_str("&#39;"),
+                letter => html.push(letter),
+            }
+        }
+        Self(html)
+    }
+
+    /// Markup of our own: it is taken as it is, so it is a constant of the program.
+    #[must_use]
+    pub fn markup(markup: &'static str) -> Self {
+        Self(markup.to_owned())
+    }
+}
+
+impl fmt::Display for Html {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Page {
+    /// A page with a title, which is its heading too.
+    pub fn new(status: StatusCode, title: impl Into<String>) -> Self {
+        Self { status, title: title.into(), body: String::new(), form_targets: Vec::new() }
+    }
+
+    /// Adds a paragraph of text.
+    pub fn paragraph(mut self, text: &str) -> Self {
+        // Writing into a string does not fail, here and below.
+        let _ = write!(self.body, "<p>{}</p>", Html::text(text));
+        self
+    }
+
+    /// Adds a paragraph that is a link to a place of this service.
+    pub fn link(mut self, to: &str, text: &str) -> Self {
+        let _ = write!(self.body, "<p><a href=\"{}\">{}</a></p>", Html::text(to), Html::text(text));
+        self
+    }
+
+    /// Adds links beside each other: where, and what it is called.
+    pub fn navigation<'a>(mut self, links: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+        self.body.push_str("<nav>");
+        for (to, text) in links {
+            let _ = write!(self.body, "<a href=\"{}\">{}</a>", Html::text(to), Html::text(text));
+        }
+        self.body.push_str("</nav>");
+        self
+    }
+
+    /// Adds a table of two columns: what, and its value.
+    pub fn table<'a>(mut self, rows: impl IntoIterator<Item = (&'a str, String)>) -> Self {
+        self.body.push_str("<table>");
+        for (what, value) in rows {
+            let _ = write!(
+                self.body,
+                "<tr><th scope=\"row\">{}</th><td>{}</td></tr>",
+                Html::text(what),
+                Html::text(&value)
+            );
+        }
+        self.body.push_str("</table>");
+        self
+    }
+
+    /// Adds a form that is one button: what it sends is in `fields`, by POST.
+    pub fn button(mut self, action: &str, text: &str, fields: &[(&str, &str)]) -> Self {
+        let _ = write!(self.body, "<form method=\"post\" action=\"{}\">", Html::text(action));
+        for (name, value) in fields {
+            let (name, value) = (Html::text(name), Html::text(value));
+            let _ = write!(self.body, "<input type=\"hidden\" name=\"{name}\" value=\"{value}\">");
+        }
+        let _ = write!(self.body, "<button>{}</button></form>", Html::text(text));
+        self
+    }
+
+    /// Lets the page's forms end up at this origin too: a browser follows a redirect after a form only to where the policy
+    /// lets forms go, and logging out goes to Keycloak.
+    pub fn forms_may_go_to(mut self, origin: impl Into<String>) -> Self {
+        self.form_targets.push(origin.into());
+        self
+    }
+
+    /// The response: not to be stored, nor framed, without scripts, and nothing from elsewhere.
+    pub fn into_response(self) -> Response<Bytes> {
+        let Self { status, title, body, form_targets } = self;
+        let title = Html::text(&title);
+        let html = format!(
+            "<!DOCTYPE html><html lang=\"en\"><head><meta charset=\"utf-8\">\
+             <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
+             <title>{title}</title><style>{STYLE}</style></head><body><main><h1>{title}</h1>{body}</main></body></html>"
+        );
+        let targets: String = form_targets.iter().map(|origin| format!(" {origin}")).collect();
+        let policy = format!(
+            "default-src 'none'; style-src 'sha256-{}'; form-action 'self'{targets}; base-uri 'none'; frame-ancestors 'none'",
+            *STYLE_HASH
+        );
+        let mut response = Response::new(Bytes::from(html));
+        *response.status_mut() = status;
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        let policy = HeaderValue::from_str(&policy);
+        // An origin that is none is a mistake of ours: then no form goes anywhere.
+        let strict = HeaderValue::from_static("default-src 'none'");
+        headers.insert(CONTENT_SECURITY_POLICY, policy.unwrap_or(strict));
+        response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_that_comes_in_is_markup() {
+        let evil = "\"><script>alert('x')</script>&";
+        let page = Page::new(StatusCode::OK, evil)
+            .paragraph(evil)
+            .link(evil, evil)
+            .table([("who", evil.to_owned())])
+            .button(evil, evil, &[(evil, evil)]);
+        let response = page.into_response();
+        let html = std::str::from_utf8(response.body()).unwrap();
+        assert!(!html.contains("<script"), "{html}");
+        assert!(html.contains("&quot;&gt;&lt;script&gt;alert(&#39;x&#39;)"));
+    }
+
+    #[test]
+    fn a_page_may_load_nothing_and_be_kept_nowhere() {
+        let response = Page::new(StatusCode::FORBIDDEN, "No").forms_may_go_to("https://kc").into_response();
+        assert_eq!(response.status(), 403);
+        let header = |name| response.headers()[name].to_str().unwrap();
+        assert_eq!(header(CACHE_CONTROL), "no-store");
+        let policy = header(CONTENT_SECURITY_POLICY);
+        assert!(policy.starts_with("default-src 'none'; style-src 'sha256-"), "{policy}");
+        assert!(
+            policy.contains("form-action 'self' https://kc;") && policy.contains("frame-ancestors 'none'")
+        );
+    }
+}

@@ -1,0 +1,73 @@
+//! Browser login: its endpoints, the forms of pages, and who is in a session.
+
+use kc_login::form::csrf_header;
+use kc_login::{Endpoint, Login, LoginRequest, MAX_FORM_BYTES};
+use poem::middleware::make;
+use poem::{EndpointExt, FromRequest, IntoResponse, Middleware, Request, RequestBody, Response};
+
+use crate::extract::caller;
+use crate::response::{Rejection, response};
+use crate::routes::{Routes, on};
+use crate::view::view;
+
+/// Adds the endpoints of a login, `/oidc/authenticate` and the others.
+pub fn mount(routes: Routes, login: &Login) -> Routes {
+    Endpoint::ALL.into_iter().fold(routes, |routes, endpoint| {
+        let login = login.clone();
+        let handler = poem::endpoint::make(move |request| serve(login.clone(), endpoint, request));
+        routes.public(endpoint.path(), [on(None, handler)])
+    })
+}
+
+async fn serve(login: Login, endpoint: Endpoint, mut request: Request) -> Response {
+    let body = request.take_body().into_bytes_limit(MAX_FORM_BYTES).await;
+    let view = view(&request);
+    response(match body {
+        Ok(body) => login.serve(endpoint, &LoginRequest { view, body: &body }).await,
+        Err(_) => login.unreadable(&view),
+    })
+}
+
+/// A middleware that lets the forms of pages send their CSRF value in their hidden field `csrf_token`. Around all routes:
+/// `app.with(kc_poem::login::forms(&login))`.
+pub fn forms<E: poem::Endpoint + 'static>(
+    login: &Login,
+) -> impl Middleware<E, Output = impl poem::Endpoint<Output = Response> + use<E>> + use<E> {
+    let login = login.clone();
+    make(move |inner: E| {
+        let login = login.clone();
+        inner.around(move |inner, mut request| {
+            let login = login.clone();
+            async move {
+                if login.wants_form(&view(&request)) {
+                    let Ok(body) = request.take_body().into_bytes_limit(MAX_FORM_BYTES).await else {
+                        return Ok(response(login.unreadable(&view(&request))));
+                    };
+                    request.headers_mut().extend(csrf_header(&body));
+                    request.set_body(body);
+                }
+                inner.call(request).await.map(IntoResponse::into_response)
+            }
+        })
+    })
+}
+
+/// The session that the caller came with; 401 for a caller without one.
+#[derive(Clone, Debug)]
+pub struct Session(pub kc_core::session::Session);
+
+impl<'a> FromRequest<'a> for Session {
+    async fn from_request(request: &'a Request, _: &mut RequestBody) -> poem::Result<Self> {
+        Ok(Self(caller(request)?.session().map_err(Rejection::from)?.clone()))
+    }
+}
+
+/// The caller's local user, however they came; 401 where there is none.
+#[derive(Clone, Debug)]
+pub struct CurrentUser(pub kc_core::users::User);
+
+impl<'a> FromRequest<'a> for CurrentUser {
+    async fn from_request(request: &'a Request, _: &mut RequestBody) -> poem::Result<Self> {
+        Ok(Self(caller(request)?.user().map_err(Rejection::from)?.clone()))
+    }
+}
