@@ -74,9 +74,6 @@ async fn try_start() -> Result<Started, String> {
     for warning in settings.warnings() {
         tracing::warn!("{warning}");
     }
-    if settings.authorization_config().is_some() {
-        tracing::warn!("KEYCLOAK_AUTHORIZATION_CONFIG is not used by this service yet: it has no /inventory");
-    }
     LazyLock::force(&ASKED_TO_END);
     eprint!("{}", banner(&settings, &keycloak, embedded.as_ref()));
     let prefetching = keycloak.clone();
