@@ -364,7 +364,6 @@ impl PermissionReader<'_, '_> {
         let raw = self.raw;
         let mut unclear = false;
         let policies = applied(raw, self.by_name, |what| {
-            unclear = true;
             self.log.permission(self.place, Severity::Problem, raw.place_of("applyPolicies"), what);
         })?;
         if policies.is_empty() {

@@ -118,6 +118,15 @@ impl AuthorizationConfig {
                 reasons.push(format!("the resource does not have the scope {:?}", shown(scope)));
             }
         }
+        let open = outcome.certain.granted != outcome.possible.granted
+            || outcome.certain.scopes.len() != outcome.possible.scopes.len();
+        if open && !traces.iter().any(ResourceTrace::is_open) {
+            reasons.push(
+                "it depends on the order in which Keycloak looks at permissions, which is not defined, whether a denial \
+                 stands of a scope that the resource has by its type only"
+                    .to_owned(),
+            );
+        }
         if outcome.fails && nothing.is_none() {
             reasons.push("Keycloak answers this request with an error".to_owned());
         }
@@ -232,6 +241,10 @@ impl ResourceTrace {
         }
     }
 
+    fn is_open(&self) -> bool {
+        self.permissions.iter().any(|permission| permission.said == Some(Verdict::Indeterminate))
+    }
+
     fn reasons(&self, mode: Mode) -> Vec<String> {
         if self.permissions.is_empty() {
             return vec![match (mode, &self.granted) {
@@ -321,12 +334,15 @@ impl fmt::Display for Explanation {
             }
         }
         // What the tree does not show.
-        if self.resources.is_empty() {
-            self.reasons.iter().try_for_each(|reason| writeln!(f, "{reason}"))?;
-        }
-        Ok(())
+        let shown = |reason: &&String| {
+            !self.resources.is_empty() && RESOURCE.iter().any(|start| reason.starts_with(start))
+        };
+        self.reasons.iter().filter(|reason| !shown(reason)).try_for_each(|reason| writeln!(f, "{reason}"))
     }
 }
+
+/// How a reason begins that is about one resource.
+const RESOURCE: [&str; 2] = ["resource ", "scope "];
 
 fn list(names: &[String]) -> String {
     if names.is_empty() { "none".to_owned() } else { names.join(", ") }
