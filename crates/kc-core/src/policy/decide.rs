@@ -8,7 +8,7 @@ use super::claims::{AllClaims, Identity};
 use super::collect::Collector;
 use super::condition::{Condition, Scene};
 use super::config::{AuthorizationConfig, Compiled, Permission};
-use super::effect::{Effect, Strategy};
+use super::effect::{Effect, Known, Strategy};
 use super::export::Mode;
 use super::resolve::{Ask, Nothing};
 use super::time::Wall;
@@ -194,7 +194,8 @@ pub(super) enum Applies {
 pub(super) struct Evaluation<'a> {
     pub(super) config: &'a Compiled,
     pub(super) scene: Scene<'a>,
-    known: Vec<Option<Effect>>,
+    /// See [`Known`].
+    known: Vec<u8>,
 }
 
 impl<'a> Evaluation<'a> {
@@ -206,7 +207,7 @@ impl<'a> Evaluation<'a> {
             wall: Wall::new(now, &config.zone),
             own_client: config.client_id.as_deref(),
         };
-        Self { config, scene, known: vec![None; config.policies.len()] }
+        Self { config, scene, known: Known::none(config.policies.len()) }
     }
 
     pub(super) fn outcome_of(&mut self, ask: &Ask) -> Outcome {
@@ -311,8 +312,8 @@ impl<'a> Evaluation<'a> {
 
     /// What a policy says, its logic included.
     pub(super) fn policy(&mut self, place: u32) -> Effect {
-        if let Some(Some(known)) = self.known.get(place as usize) {
-            return *known;
+        if let Some(known) = self.known.get(place as usize).and_then(|byte| Known::read(*byte)) {
+            return known;
         }
         let config = self.config;
         let Some(policy) = config.policies.get(place as usize) else { return Effect::UNKNOWN };
@@ -324,7 +325,7 @@ impl<'a> Evaluation<'a> {
         };
         let effect = if policy.negative { said.negated() } else { said };
         if let Some(known) = self.known.get_mut(place as usize) {
-            *known = Some(effect);
+            *known = Known::write(effect);
         }
         effect
     }

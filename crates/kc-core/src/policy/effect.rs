@@ -29,6 +29,25 @@ impl Effect {
     }
 }
 
+/// Effects as bytes: a list of those that are not known yet is zeros, which cost next to nothing.
+pub(super) struct Known;
+
+impl Known {
+    /// So many that are not known yet.
+    pub(super) fn none(count: usize) -> Vec<u8> {
+        vec![0; count]
+    }
+
+    pub(super) fn read(byte: u8) -> Option<Effect> {
+        let bit = |n: u8| byte & (1 << n) != 0;
+        bit(0).then(|| Effect { certain: bit(1), possible: bit(2), fails: bit(3) })
+    }
+
+    pub(super) fn write(effect: Effect) -> u8 {
+        1 | u8::from(effect.certain) << 1 | u8::from(effect.possible) << 2 | u8::from(effect.fails) << 3
+    }
+}
+
 /// How several become one. The server as a whole has the first two.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(super) enum Strategy {
@@ -93,6 +112,15 @@ mod tests {
             assert_eq!(with(Strategy::Affirmative), affirmative, "{effects:?}");
             assert_eq!(with(Strategy::Consensus), consensus, "{effects:?}");
             assert_eq!(with(Strategy::Unanimous), unanimous, "{effects:?}");
+        }
+    }
+
+    #[test]
+    fn an_effect_comes_back_from_its_byte() {
+        assert_eq!(Known::none(2), [0, 0]);
+        assert_eq!(Known::read(0), None);
+        for effect in [G, D, U, Effect::FAILS, Effect::FAILS.negated()] {
+            assert_eq!(Known::read(Known::write(effect)), Some(effect));
         }
     }
 
