@@ -16,6 +16,7 @@ pub(crate) enum Route {
     Reports,
     ResourceMetadata,
     ServiceToken,
+    Transfer,
 }
 
 /// A route that was found, with the segment that stands for `{id}`.
@@ -37,6 +38,7 @@ pub(crate) fn find(path: &str) -> Option<Found<'_>> {
         "/reports" => Route::Reports,
         "/.well-known/oauth-protected-resource" => Route::ResourceMetadata,
         "/service-token" => Route::ServiceToken,
+        "/transfer" => Route::Transfer,
         _ => {
             let id = path.strip_prefix("/items/").filter(|id| !id.is_empty() && !id.contains('/'))?;
             return Some(Found { route: Route::Item, id: Some(id) });
@@ -59,6 +61,7 @@ impl Route {
             Self::Reports => "/reports",
             Self::ResourceMetadata => "/.well-known/oauth-protected-resource",
             Self::ServiceToken => "/service-token",
+            Self::Transfer => "/transfer",
         }
     }
 
@@ -73,6 +76,7 @@ impl Route {
             Self::Items => Access::Require(access::ITEMS),
             Self::Me => Access::Require(access::ME),
             Self::Reports => Access::Require(access::REPORTS),
+            Self::Transfer => Access::Require(access::TRANSFER),
         }
     }
 
