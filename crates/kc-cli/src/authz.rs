@@ -22,27 +22,29 @@ Options:
   -h, --help   This text; kc authz COMMAND --help tells more
 ";
 
+/// A command, given the arguments behind its name. `Err` is why nothing could be done.
+type Command = fn(&mut dyn Iterator<Item = OsString>) -> Result<ExitCode, String>;
+
 /// Runs the command; `arguments` are those after its name.
 pub(crate) fn main(mut arguments: impl Iterator<Item = OsString>) -> ExitCode {
     let first = arguments.next();
-    let (name, run): (&str, fn(&mut dyn Iterator<Item = OsString>) -> Result<ExitCode, String>) =
-        match first.as_ref().and_then(|first| first.to_str()) {
-            Some("check") => ("check", check::main),
-            Some("explain") => ("explain", explain::main),
-            Some("evaluate") => ("evaluate", evaluate::main),
-            Some("-h" | "--help" | "help") => {
-                print!("{HELP}");
-                return ExitCode::SUCCESS;
-            }
-            Some(other) => {
-                eprintln!("kc authz: the command {other:?} is not known; see kc authz --help");
-                return ExitCode::from(2);
-            }
-            None => {
-                eprint!("{HELP}");
-                return ExitCode::from(2);
-            }
-        };
+    let (name, run): (&str, Command) = match first.as_ref().and_then(|first| first.to_str()) {
+        Some("check") => ("check", check::main),
+        Some("explain") => ("explain", explain::main),
+        Some("evaluate") => ("evaluate", evaluate::main),
+        Some("-h" | "--help" | "help") => {
+            print!("{HELP}");
+            return ExitCode::SUCCESS;
+        }
+        Some(other) => {
+            eprintln!("kc authz: the command {other:?} is not known; see kc authz --help");
+            return ExitCode::from(2);
+        }
+        None => {
+            eprint!("{HELP}");
+            return ExitCode::from(2);
+        }
+    };
     run(&mut arguments).unwrap_or_else(|why| {
         eprintln!("kc authz {name}: {why}");
         ExitCode::from(2)

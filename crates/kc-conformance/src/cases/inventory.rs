@@ -104,8 +104,8 @@ pub(crate) fn cases() -> Vec<Case> {
             "aggregates-and-their-logic",
             &|| {
                 let of = |names: &str| json!({ "applyPolicies": names });
-                let mut either = policy("either", "aggregate", "POSITIVE", of("[\"staff\",\"admin\"]"));
-                either["decisionStrategy"] = json!("AFFIRMATIVE");
+                let either = policy("either", "aggregate", "POSITIVE", of("[\"staff\",\"admin\"]"));
+                let either = with(either, "decisionStrategy", json!("AFFIRMATIVE"));
                 simple(
                     vec![
                         role("staff", "POSITIVE", "staff"),
@@ -136,27 +136,24 @@ pub(crate) fn cases() -> Vec<Case> {
         decides(
             "permissive-without-a-permission",
             &|| {
-                let mut config =
-                    simple(vec![role("staff", "POSITIVE", "staff")], &[("inventory:add", "staff")]);
-                config["policyEnforcementMode"] = json!("PERMISSIVE");
+                let config = simple(vec![role("staff", "POSITIVE", "staff")], &[("inventory:add", "staff")]);
                 // Each scope on a resource of its own: one that a permission is about is not open.
-                config["resources"] = json!([
+                let resources = json!([
                     {"name": "seen", "scopes": [{"name": "inventory:view"}]},
                     {"name": "store", "scopes": [{"name": "inventory:add"}]}
                 ]);
-                config
+                with(with(config, "policyEnforcementMode", json!("PERMISSIVE")), "resources", resources)
             },
             &[("alice", true, false), ("bob", true, true)],
         ),
         decides(
             "disabled-lets-everybody-in",
             &|| {
-                let mut config = simple(
+                let config = simple(
                     vec![role("nobody", "POSITIVE", "no-such-role")],
                     &[("inventory:view", "nobody"), ("inventory:add", "nobody")],
                 );
-                config["policyEnforcementMode"] = json!("DISABLED");
-                config
+                with(config, "policyEnforcementMode", json!("DISABLED"))
             },
             &[("frank", true, true)],
         ),
@@ -264,6 +261,14 @@ fn simple(mut policies: Vec<Value>, permissions: &[(&str, &str)]) -> Value {
         "resources": [{"name": "store", "ownerManagedAccess": false, "uris": ["/inventory"], "scopes": scopes}],
         "policies": policies
     })
+}
+
+/// The same with a member set.
+fn with(mut object: Value, member: &str, value: Value) -> Value {
+    if let Value::Object(members) = &mut object {
+        members.insert(member.to_owned(), value);
+    }
+    object
 }
 
 fn role(name: &str, logic: &str, role: &str) -> Value {

@@ -141,12 +141,8 @@ fn group(raw: &RawPolicy, notes: &mut Vec<ConfigError>) -> Result<Condition, Con
     let groups = raw.items("groups", |item, place| {
         let item = object(item, place)?;
         let children = flag_of(item, place, "extendChildren")?;
-        let path = match text_of(item, place, "path")? {
-            Some(path) => path,
-            None => {
-                let what = "has no path: Keycloak names groups by their path when it exports";
-                return Err(wrong(place, what));
-            }
+        let Some(path) = text_of(item, place, "path")? else {
+            return Err(wrong(place, "has no path: Keycloak names groups by their path when it exports"));
         };
         Ok(Group { name: last_segment(&path), below: children.then(|| format!("{path}/")), path })
     })?;

@@ -181,13 +181,13 @@ impl Outcome {
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(super) enum Applies {
     /// It names the resource.
-    ToResource,
+    Resource,
     /// It is for all resources of the type.
-    ToType,
+    Type,
     /// It names a resource of the server's that has the type of the user's.
-    ToParent,
+    Parent,
     /// It is for the scope, of whatever resource.
-    ToScope,
+    Scope,
 }
 
 /// One evaluation: each policy is looked at once.
@@ -263,11 +263,11 @@ impl<'a> Evaluation<'a> {
         let permission = |place: &u32| config.permissions.get(*place as usize);
         if let Some(resource) = ask.resource.and_then(|place| config.resources.get(place as usize)) {
             let names_it = resource.permissions.as_slice();
-            found.extend(names_it.iter().filter_map(permission).map(|one| (one, Applies::ToResource)));
+            found.extend(names_it.iter().filter_map(permission).map(|one| (one, Applies::Resource)));
             if let Some(kind) = resource.kind.and_then(|kind| config.types.get(kind as usize)) {
                 let further = |place: &&u32| names_it.binary_search(place).is_err();
                 let typed = kind.permissions.iter().filter(further).filter_map(permission);
-                found.extend(typed.map(|one| (one, Applies::ToType)));
+                found.extend(typed.map(|one| (one, Applies::Type)));
                 if resource.owner.is_some() {
                     let parents =
                         kind.resources.iter().filter_map(|place| config.resources.get(*place as usize));
@@ -277,13 +277,13 @@ impl<'a> Evaluation<'a> {
                     inherited.dedup();
                     inherited
                         .retain(|place| further(&place) && kind.permissions.binary_search(place).is_err());
-                    found.extend(inherited.iter().filter_map(permission).map(|one| (one, Applies::ToParent)));
+                    found.extend(inherited.iter().filter_map(permission).map(|one| (one, Applies::Parent)));
                 }
             }
         }
         if let [scope] = ask.scopes.as_slice() {
             let unbound = config.unbound.get(*scope as usize).into_iter().flatten();
-            found.extend(unbound.filter_map(permission).map(|one| (one, Applies::ToScope)));
+            found.extend(unbound.filter_map(permission).map(|one| (one, Applies::Scope)));
         } else {
             let mut unbound: Vec<u32> = ask
                 .scopes
@@ -294,7 +294,7 @@ impl<'a> Evaluation<'a> {
                 .collect();
             unbound.sort_unstable();
             unbound.dedup();
-            found.extend(unbound.iter().filter_map(permission).map(|one| (one, Applies::ToScope)));
+            found.extend(unbound.iter().filter_map(permission).map(|one| (one, Applies::Scope)));
         }
         found
     }

@@ -224,7 +224,7 @@ fn resource(
             }
         }
     };
-    let mut uris = each(resource, place, "uris", |value, place| string(value, place))?;
+    let mut uris = each(resource, place, "uris", string)?;
     uris.extend(text_of(resource, place, "uri")?);
     let id = text_of(resource, place, "_id")?;
     Ok(RawResource {
@@ -263,7 +263,7 @@ fn policy(
     // Beside `config`, as other answers of Keycloak's have it.
     for (member, key) in [("resources", "resources"), ("scopes", "scopes"), ("policies", "applyPolicies")] {
         if policy.get(member).is_some() && !config.contains_key(key) {
-            let names = each(policy, place, member, |value, place| string(value, place))?;
+            let names = each(policy, place, member, string)?;
             config.insert(key.to_owned(), serde_json::Value::from(names).to_string());
         }
     }

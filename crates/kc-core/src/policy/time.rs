@@ -51,14 +51,17 @@ pub(super) struct TimePolicy {
 
 #[derive(Debug)]
 struct Part {
-    of: fn(DateTime) -> i32,
+    of: Reading,
     from: Option<i32>,
     /// `Some(None)` for a text that is no number.
     to: Option<Option<i32>>,
 }
 
-/// What a part is called, and where it is on the wall.
-const PARTS: [(&str, &str, fn(DateTime) -> i32); 5] = [
+/// Reads a part off the wall.
+type Reading = fn(DateTime) -> i32;
+
+/// What a part is called, its end too, and where it is on the wall.
+const PARTS: [(&str, &str, Reading); 5] = [
     ("dayMonth", "dayMonthEnd", |at| i32::from(at.day())),
     ("month", "monthEnd", |at| i32::from(at.month())),
     ("year", "yearEnd", |at| i32::from(at.year())),
