@@ -37,6 +37,9 @@ fn policies(scripts: bool) -> impl Strategy<Value = Vec<Value>> {
     })
 }
 
+/// Whether it is about resources, its scopes, its resource or the type, its policies, its strategy.
+type Drawn = (bool, Vec<usize>, usize, Vec<usize>, usize);
+
 fn permissions() -> impl Strategy<Value = Vec<Value>> {
     let one = (
         any::<bool>(),
@@ -46,10 +49,7 @@ fn permissions() -> impl Strategy<Value = Vec<Value>> {
         0..3_usize,
     );
     prop::collection::vec(one, 0..6).prop_map(|permissions| {
-        let permission = |(n, (of_resource, scopes, resource, policies, strategy)): (
-            usize,
-            (bool, Vec<usize>, usize, Vec<usize>, usize),
-        )| {
+        let permission = |(n, (of_resource, scopes, resource, policies, strategy)): (usize, Drawn)| {
             let policies: Vec<String> = policies.iter().map(|n| format!("policy {n}")).collect();
             let mut config = json!({ "applyPolicies": json!(policies).to_string() });
             match resource {

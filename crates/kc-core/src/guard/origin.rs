@@ -158,8 +158,8 @@ mod tests {
 
     #[test]
     fn a_connection_is_encrypted_if_a_trusted_proxy_says_so() {
-        let trusted = trusted();
-        let https = |peer: &str, lines: &[(&'static str, &str)]| {
+        let trusted = trusted("10.0.0.0/8");
+        let https = |peer: &str, lines: &[(&'static str, &'static str)]| {
             let headers = headers(lines);
             let peer = peer.parse().ok();
             let view =
