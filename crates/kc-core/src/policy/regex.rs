@@ -246,7 +246,8 @@ fn category(letter: char, letters: &mut Letters<'_>) -> Result<String, String> {
     }
 }
 
-#[cfg(all(test, feature = "policy"))]
+#[cfg(feature = "policy")]
+#[cfg(test)]
 mod tests {
     use super::*;
 
