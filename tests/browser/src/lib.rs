@@ -1,1 +1,13 @@
-//! The tests are in `tests/`.
+//! Chromium, for the tests in `tests/`: `swagger` looks at `/docs`, `login` at everything that a person does who logs in.
+
+#![expect(
+    clippy::panic,
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "all of this is called by tests only, and a panic is how a test fails"
+)]
+
+mod driver;
+mod webdriver;
+
+pub use webdriver::{Browser, Look, PATIENCE, Tab, patiently};
