@@ -32,9 +32,9 @@ async fn serve(login: Login, endpoint: Endpoint, request: HttpRequest, body: web
     })
 }
 
-/// A middleware that lets the forms of pages send their CSRF value in their hidden field `csrf_token`. Around all routes:
-/// `App::new().wrap(kc_actix::login::forms(&login))`.
-pub fn forms<S, B: MessageBody + 'static>(
+/// A middleware for pages, around all routes: their forms may send the CSRF value in a hidden field `csrf_token`, and what comes
+/// unencrypted is sent to https where the login's options say so: `App::new().wrap(kc_actix::login::pages(&login))`.
+pub fn pages<S, B: MessageBody + 'static>(
     login: &Login,
 ) -> impl Transform<S, ServiceRequest, Response = ServiceResponse, Error = Error, InitError = ()> + use<S, B>
 where
@@ -49,6 +49,9 @@ async fn read<B: MessageBody + 'static>(
     mut request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse, Error> {
+    if let Some(to_https) = login.to_https(&view(request.request(), &Lines(request.headers()))) {
+        return Ok(request.into_response(response(&to_https)));
+    }
     if login.wants_form(&view(request.request(), &Lines(request.headers()))) {
         let body = request.extract::<web::Payload>().await?;
         let Ok(Ok(body)) = body.to_bytes_limited(MAX_FORM_BYTES).await else {
@@ -59,7 +62,11 @@ async fn read<B: MessageBody + 'static>(
         append(&found, request.headers_mut());
         request.set_payload(Payload::from(body));
     }
-    next.call(request).await.map(ServiceResponse::map_into_boxed_body)
+    let mut response = next.call(request).await?.map_into_boxed_body();
+    let mut strict = http::HeaderMap::new();
+    login.strict(&mut strict);
+    append(&strict, response.headers_mut());
+    Ok(response)
 }
 
 /// The session that the caller came with; 401 for a caller without one.

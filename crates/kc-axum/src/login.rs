@@ -33,25 +33,29 @@ async fn serve(login: Login, endpoint: Endpoint, request: Request) -> Response {
     response.map(Body::from)
 }
 
-/// Middleware that lets the forms of pages send their CSRF value in their hidden field `csrf_token`. Around all routes:
+/// Middleware for pages, around all routes: their forms may send the CSRF value in a hidden field `csrf_token`, and what comes
+/// unencrypted is sent to https where the login's options say so.
 ///
 /// ```
-/// # fn with_forms(app: axum::Router, login: kc_login::Login) -> axum::Router {
-/// app.layer(axum::middleware::from_fn_with_state(login, kc_axum::login::forms))
+/// # fn with_pages(app: axum::Router, login: kc_login::Login) -> axum::Router {
+/// app.layer(axum::middleware::from_fn_with_state(login, kc_axum::login::pages))
 /// # }
 /// ```
-pub async fn forms(State(login): State<Login>, request: Request, next: Next) -> Response {
-    if !login.wants_form(&view(&request)) {
-        return next.run(request).await;
+pub async fn pages(State(login): State<Login>, mut request: Request, next: Next) -> Response {
+    if let Some(to_https) = login.to_https(&view(&request)) {
+        return to_https.map(Body::from);
     }
-    let (mut parts, body) = request.into_parts();
-    match to_bytes(body, MAX_FORM_BYTES).await {
-        Ok(body) => {
-            parts.headers.extend(csrf_header(&body));
-            next.run(Request::from_parts(parts, Body::from(body))).await
-        }
-        Err(_) => login.unreadable(&view_of_parts(&parts)).map(Body::from),
+    if login.wants_form(&view(&request)) {
+        let (mut parts, body) = request.into_parts();
+        let Ok(body) = to_bytes(body, MAX_FORM_BYTES).await else {
+            return login.unreadable(&view_of_parts(&parts)).map(Body::from);
+        };
+        parts.headers.extend(csrf_header(&body));
+        request = Request::from_parts(parts, Body::from(body));
     }
+    let mut response = next.run(request).await;
+    login.strict(response.headers_mut());
+    response
 }
 
 /// The session that the caller came with; 401 for a caller without one.

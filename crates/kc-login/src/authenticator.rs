@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use kc_core::audit::Party;
 use kc_core::clock::{Clock, UnixTime};
 use kc_core::session::{Session, SessionFacts};
+use kc_core::token::TokenError;
 use kc_core::wire::RequestView;
 use kc_core::{AuthError, Authenticator, BearerAuthenticator, Guard, Principal};
 
@@ -47,8 +48,15 @@ impl Authenticator for SessionAuthenticator {
         if changes_something(request.method) && !self.was_meant(request, &id) {
             return Err(AuthError::Csrf);
         }
-        let session = self.in_force(request, &key, session).await?;
-        let principal = match self.bearer.caller(session.tokens.access_token.expose()).await {
+        let session = self.in_force(request, &key, session, false).await?;
+        let mut caller = self.bearer.caller(session.tokens.access_token.expose()).await;
+        let mut session = session;
+        if matches!(caller, Err(AuthError::Token(TokenError::UnknownKey))) {
+            // The realm's key is gone, its session need not be: Keycloak signs a new token with another one.
+            session = self.in_force(request, &key, session, true).await?;
+            caller = self.bearer.caller(session.tokens.access_token.expose()).await;
+        }
+        let principal = match caller {
             Ok(principal) => principal,
             // Nothing that a browser does makes this token good again.
             Err(AuthError::Token(error)) => {
@@ -71,15 +79,16 @@ impl SessionAuthenticator {
         once && headers.value(csrf::HEADER, 0).is_some_and(|value| csrf::is(value, &csrf::of_session(id)))
     }
 
-    /// The session with an access token that has not run out.
+    /// The session with an access token that has not run out; `anew` also when it has not.
     async fn in_force(
         &self,
         request: &RequestView<'_>,
         key: &SessionKey,
         session: StoredSession,
+        anew: bool,
     ) -> Result<StoredSession, AuthError> {
         let now = self.clock.now();
-        if now < session.tokens.refresh_from {
+        if now < session.tokens.refresh_from && !anew {
             return Ok(session);
         }
         let alive = now < session.tokens.access_ends_at;

@@ -16,7 +16,7 @@ use crate::page::Page;
 use crate::parameters::Parameters;
 use crate::pending::Pending;
 use crate::reply;
-use crate::session::{SessionId, StoreUnavailable, StoredSession};
+use crate::session::{SessionId, StoreUnavailable, StoredSession, Tokens};
 use crate::token_endpoint::NoTokens;
 
 /// Why a browser that came back is not logged in: in words for its user, for the log, and for the audit.
@@ -163,11 +163,6 @@ impl Login {
     ) -> Result<Done, Failed> {
         let inner = &self.inner;
         self.check_issuer(query).await?;
-        // What came is of ours, and is not taken again, whatever comes of it.
-        let until = pending.ends_at(inner.options.login_time);
-        if !inner.replay.first_use(&format!("state {}", pending.state()), until).await? {
-            return Err(Failed::request("This login has been used already.", "a callback that came before"));
-        }
         if let Some(error) = query.get("error") {
             return Err(refused_by_keycloak(error));
         }
@@ -175,8 +170,7 @@ impl Login {
             let words = "The login server's answer is incomplete.";
             Failed::request(words, "a callback without a code, or with several")
         })?;
-        let granted = inner.tokens.redeem(code, &pending.verifier(), &self.redirect_uri()).await?;
-        let tokens = granted.tokens;
+        let tokens = self.redeem(code, pending).await?;
         let access_token = tokens.access_token.expose();
         let expected = ExpectedLogin {
             nonce: Some(&pending.nonce()),
@@ -219,6 +213,25 @@ impl Login {
         inner.sessions.insert(&id.key(), &session).await?;
         self.forget_the_one_before(request).await;
         Ok(Done { next: pending.next.clone(), id, principal })
+    }
+
+    /// Redeems a code, once for each login: Keycloak ends the session of whoever brings one twice. What it does not take is
+    /// forgotten, so that nobody can fill the store with logins that never were.
+    async fn redeem(&self, code: &str, pending: &Pending) -> Result<Tokens, Failed> {
+        let inner = &self.inner;
+        let id = format!("state {}", pending.state());
+        if !inner.replay.first_use(&id, pending.ends_at(inner.options.login_time)).await? {
+            return Err(Failed::request("This login has been used already.", "a callback that came before"));
+        }
+        match inner.tokens.redeem(code, &pending.verifier(), &self.redirect_uri()).await {
+            Ok(granted) => Ok(granted.tokens),
+            Err(error) => {
+                if let Err(error) = inner.replay.forget(&id).await {
+                    tracing::debug!(target: "kc", "{error}");
+                }
+                Err(error.into())
+            }
+        }
     }
 
     /// RFC 9207 §2.4: the answer is from whom we asked.

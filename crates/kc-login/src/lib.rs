@@ -19,6 +19,7 @@ mod csrf;
 mod endpoint;
 mod entrance;
 pub mod form;
+mod https;
 mod login;
 mod logout;
 pub mod page;

@@ -48,6 +48,8 @@ pub(crate) struct Inner {
     /// How browsers reach this service, without a slash at the end.
     pub(crate) public_url: String,
     pub(crate) acr_levels: AcrLevels,
+    /// Whether browsers come by https.
+    pub(crate) https: bool,
     pub(crate) cookies: Names,
     pub(crate) seal: Seal,
     pub(crate) sessions: Arc<dyn SessionStore>,
@@ -104,6 +106,12 @@ pub struct LoginOptions {
     /// Whether `/oidc/frontchannel-logout` ends sessions (OpenID Connect Front-Channel Logout). Default no: whoever knows a
     /// session's `sid` can call it, and browsers that keep sites apart do not send it in a frame.
     pub front_channel_logout: bool,
+    /// Whether requests that came unencrypted are sent to https ([`Login::to_https`]). Default no: often a proxy does that. It
+    /// needs `PUBLIC_URL` with https and `TRUSTED_PROXIES`; without a trusted proxy nothing counts as encrypted.
+    pub require_https: bool,
+    /// For how long browsers are told to come by https only (RFC 6797). Default: they are not told, since that cannot be
+    /// taken back before the time is up.
+    pub hsts: Option<Duration>,
 }
 
 impl Default for LoginOptions {
@@ -114,6 +122,8 @@ impl Default for LoginOptions {
             lifetime: Duration::from_secs(10 * 60 * 60),
             login_time: Duration::from_secs(30 * 60),
             front_channel_logout: false,
+            require_https: false,
+            hsts: None,
         }
     }
 }
@@ -182,6 +192,7 @@ impl Login {
             issuer: issuer.to_owned(),
             public_url: settings.public_url().as_str().trim_end_matches('/').to_owned(),
             acr_levels: AcrLevels::new(settings.acr_levels()),
+            https: settings.public_url().is_https(),
             cookies: Names::new(settings.public_url().is_https()),
             tokens: tokens()?,
             id_tokens: id_tokens(),

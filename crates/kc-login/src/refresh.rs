@@ -195,7 +195,10 @@ impl Shared {
         loop {
             tokio::time::sleep(LEASE / 3).await;
             match self.sessions.lease(key, holder, LEASE).await {
-                Ok(_) => held_until = Instant::now() + LEASE,
+                Ok(true) => held_until = Instant::now() + LEASE,
+                // It ran out while the store was away, and another replica has it: both go on, and one of them is told
+                // that the session has changed.
+                Ok(false) => {}
                 // The tokens that come have to be written down all the same: not before all tries have failed.
                 Err(error) if held_until + LEASE < Instant::now() => return error,
                 Err(error) => tracing::debug!(target: "kc", "{error}"),

@@ -28,9 +28,9 @@ async fn serve(login: Login, endpoint: Endpoint, mut request: Request) -> Respon
     })
 }
 
-/// A middleware that lets the forms of pages send their CSRF value in their hidden field `csrf_token`. Around all routes:
-/// `app.with(kc_poem::login::forms(&login))`.
-pub fn forms<E: poem::Endpoint + 'static>(
+/// A middleware for pages, around all routes: their forms may send the CSRF value in a hidden field `csrf_token`, and what comes
+/// unencrypted is sent to https where the login's options say so: `app.with(kc_poem::login::pages(&login))`.
+pub fn pages<E: poem::Endpoint + 'static>(
     login: &Login,
 ) -> impl Middleware<E, Output = impl poem::Endpoint<Output = Response> + use<E>> + use<E> {
     let login = login.clone();
@@ -39,6 +39,9 @@ pub fn forms<E: poem::Endpoint + 'static>(
         inner.around(move |inner, mut request| {
             let login = login.clone();
             async move {
+                if let Some(to_https) = login.to_https(&view(&request)) {
+                    return Ok(response(to_https));
+                }
                 if login.wants_form(&view(&request)) {
                     let Ok(body) = request.take_body().into_bytes_limit(MAX_FORM_BYTES).await else {
                         return Ok(response(login.unreadable(&view(&request))));
@@ -46,7 +49,9 @@ pub fn forms<E: poem::Endpoint + 'static>(
                     request.headers_mut().extend(csrf_header(&body));
                     request.set_body(body);
                 }
-                inner.call(request).await.map(IntoResponse::into_response)
+                let mut response = inner.call(request).await?.into_response();
+                login.strict(response.headers_mut());
+                Ok(response)
             }
         })
     })

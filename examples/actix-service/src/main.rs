@@ -12,7 +12,7 @@ use std::process::ExitCode;
 use actix_web::web::ServiceConfig;
 use actix_web::{App, HttpServer};
 use kc_actix::cors;
-use kc_actix::login::forms;
+use kc_actix::login::pages;
 use kc_core::wire::cors::CorsPolicy;
 use kc_login::Login;
 use reference_service::start::{self, GRACE, Started, Stop};
@@ -24,9 +24,9 @@ async fn main() -> ExitCode {
             Ok(started) => started,
             Err(code) => return code,
         };
-    let (policy, forms) = (keycloak.cors().clone(), login.clone());
+    let (policy, of_pages) = (keycloak.cors().clone(), login.clone());
     match routes::routes(keycloak, login, &docs_client_id) {
-        Ok(routes) => start::run(async |stop| serve(listener, routes, policy, forms, stop).await).await,
+        Ok(routes) => start::run(async |stop| serve(listener, routes, policy, of_pages, stop).await).await,
         Err(error) => {
             eprintln!("the service cannot start: {error}");
             ExitCode::FAILURE
@@ -42,7 +42,7 @@ async fn serve(
     stop: Stop,
 ) -> std::io::Result<()> {
     // The whole service, once for each thread.
-    let app = move || App::new().configure(&routes).wrap(forms(&login)).wrap(cors(policy.clone()));
+    let app = move || App::new().configure(&routes).wrap(pages(&login)).wrap(cors(policy.clone()));
     let server = HttpServer::new(app).disable_signals().shutdown_timeout(GRACE.as_secs());
     // Each thread has so many; file descriptors are needed for requests to Keycloak, too.
     let server = server.max_connections(256).listen(listener)?.run();

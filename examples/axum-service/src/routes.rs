@@ -40,8 +40,8 @@ pub(crate) fn app(kc: Keycloak, login: Login, docs_client_id: &str) -> Result<Ro
         .route("/account", access::ACCOUNT, get(account))
         .route("/admin/", access::STAFF_PAGE, get(staff));
     let router = login::mount(routes, &login).into_router()?;
-    let forms = from_fn_with_state(login.clone(), login::forms);
-    Ok(router.layer(Extension(docs)).layer(Extension(login)).layer(forms).layer(cors).with_state(kc))
+    let pages = from_fn_with_state(login.clone(), login::pages);
+    Ok(router.layer(Extension(docs)).layer(Extension(login)).layer(pages).layer(cors).with_state(kc))
 }
 
 #[derive(OpenApi)]

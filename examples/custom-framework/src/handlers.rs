@@ -41,6 +41,7 @@ pub(crate) async fn handle(
         (Route::Reports, _) => json(StatusCode::OK, &answers::report(caller(admission)?)),
         (Route::Cases, "POST") => json(StatusCode::CREATED, &answers::cases()),
         (Route::Cases, _) => json(StatusCode::OK, &answers::cases()),
+        (Route::Transfer, _) => json(StatusCode::OK, &answers::transfer(caller(admission)?)),
         (Route::ServiceToken, _) => json(StatusCode::OK, &answers::service_token(&kc.service_token().await?)),
     }
 }

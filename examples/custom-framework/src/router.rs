@@ -15,6 +15,7 @@ pub(crate) enum Route {
     Reports,
     ResourceMetadata,
     ServiceToken,
+    Transfer,
 }
 
 /// A route that was found, with the segment that stands for `{id}`.
@@ -35,6 +36,7 @@ pub(crate) fn find(path: &str) -> Option<Found<'_>> {
         "/reports" => Route::Reports,
         "/.well-known/oauth-protected-resource" => Route::ResourceMetadata,
         "/service-token" => Route::ServiceToken,
+        "/transfer" => Route::Transfer,
         _ => {
             let id = path.strip_prefix("/items/").filter(|id| !id.is_empty() && !id.contains('/'))?;
             return Some(Found { route: Route::Item, id: Some(id) });
@@ -56,6 +58,7 @@ impl Route {
             Self::Reports => "/reports",
             Self::ResourceMetadata => "/.well-known/oauth-protected-resource",
             Self::ServiceToken => "/service-token",
+            Self::Transfer => "/transfer",
         }
     }
 
@@ -69,6 +72,7 @@ impl Route {
             Self::Items => Access::Require(access::ITEMS),
             Self::Me => Access::Require(access::ME),
             Self::Reports => Access::Require(access::REPORTS),
+            Self::Transfer => Access::Require(access::TRANSFER),
         }
     }
 

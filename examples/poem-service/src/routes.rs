@@ -43,7 +43,7 @@ pub(crate) fn app(
         .route("/", access::HOME, [get(home)])
         .route("/account", access::ACCOUNT, [get(account)])
         .route("/admin/", access::STAFF_PAGE, [get(staff)]);
-    let app = router(login::mount(routes, &login))?.data(docs).with(login::forms(&login)).data(login);
+    let app = router(login::mount(routes, &login))?.data(docs).with(login::pages(&login)).data(login);
     Ok(app.with(cors(kc.cors().clone())).data(kc))
 }
 

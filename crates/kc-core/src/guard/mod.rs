@@ -112,6 +112,12 @@ impl Guard {
         AuditTicket::new(event, Arc::clone(&self.inner.audit))
     }
 
+    /// Whether the client's own connection was encrypted, by the word of a trusted proxy; nobody else's counts.
+    #[must_use]
+    pub fn is_https(&self, request: &RequestView<'_>) -> bool {
+        origin::is_https(request, &self.inner.trusted_proxies)
+    }
+
     /// The realm, as it stands in challenges.
     #[must_use]
     pub fn realm(&self) -> &str {

@@ -27,6 +27,24 @@ pub(super) fn address(request: &RequestView<'_>, trusted: &[TrustedProxy]) -> Op
     Some(address)
 }
 
+/// Whether the client's connection was encrypted, by the word of a trusted proxy (`X-Forwarded-Proto`, or `proto` of
+/// `Forwarded`). Nobody else's word counts, and without one it was not: this process speaks plain HTTP.
+pub(super) fn is_https(request: &RequestView<'_>, trusted: &[TrustedProxy]) -> bool {
+    let of_proxy = request.peer.is_some_and(|peer| trusted.iter().any(|proxy| proxy.contains(peer)));
+    if !of_proxy {
+        return false;
+    }
+    let https = |word: &str| word.trim().trim_matches('"').eq_ignore_ascii_case("https");
+    match request.single("x-forwarded-proto") {
+        // Of several, the first is what the first proxy saw.
+        Some(words) => words.split(',').next().is_some_and(https),
+        None => request.single("forwarded").and_then(|line| line.split(',').next()).is_some_and(|element| {
+            let mut parameters = element.split(';').filter_map(|parameter| parameter.split_once('='));
+            parameters.any(|(name, value)| name.trim().eq_ignore_ascii_case("proto") && https(value))
+        }),
+    }
+}
+
 /// The addresses that proxies wrote, the first client's first; `None` for one that is no address.
 fn hops(request: &RequestView<'_>) -> Vec<Option<IpAddr>> {
     let lines = |name: &str| -> Vec<String> {
@@ -136,6 +154,25 @@ mod tests {
         let forwarded = headers(&[("forwarded", r#"for=6.6.6.6, proto=http;For="[2001:db8::1]:4711""#)]);
         assert_eq!(from("10.0.0.1", &forwarded, &trusted), "2001:db8::1");
         assert_eq!(from("10.0.0.1", &headers(&[]), &trusted), "10.0.0.1");
+    }
+
+    #[test]
+    fn a_connection_is_encrypted_if_a_trusted_proxy_says_so() {
+        let trusted = trusted();
+        let https = |peer: &str, lines: &[(&'static str, &str)]| {
+            let headers = headers(lines);
+            let peer = peer.parse().ok();
+            let view =
+                RequestView { method: "GET", path: "/", query: None, route: None, headers: &headers, peer };
+            is_https(&view, &trusted)
+        };
+        assert!(https("10.0.0.1", &[("x-forwarded-proto", "https")]));
+        assert!(https("10.0.0.1", &[("x-forwarded-proto", "HTTPS, http")]));
+        assert!(https("10.0.0.1", &[("forwarded", "for=1.1.1.1;proto=https, for=10.0.0.2;proto=http")]));
+        assert!(!https("10.0.0.1", &[("x-forwarded-proto", "http"), ("forwarded", "proto=https")]));
+        assert!(!https("10.0.0.1", &[("x-forwarded-proto", "https"), ("x-forwarded-proto", "http")]));
+        assert!(!https("10.0.0.1", &[]));
+        assert!(!https("6.6.6.6", &[("x-forwarded-proto", "https")]), "anybody can write that");
     }
 
     #[test]

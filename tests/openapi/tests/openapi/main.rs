@@ -76,7 +76,8 @@ async fn an_operation_asks_for_security_if_and_only_if_the_service_does() {
 async fn every_answer_is_one_that_the_document_has() {
     let (issuer, services) = started(&[]).await;
     let everything = issuer.mint().user("alice").client("api").realm_roles(["admin", "staff", "judge"]);
-    let everything = everything.client_roles("api", ["api-read", "api-admin"]).sign().await.unwrap();
+    let everything = everything.client_roles("api", ["api-read", "api-admin"]).claim("acr", "gold");
+    let everything = everything.sign().await.unwrap();
     let bearer = [everything, issuer.token("frank", "api").await.unwrap(), "a.b.c".to_owned()]
         .map(|token| format!("Bearer {token}"));
     let callers = bearer.iter().map(String::as_str).chain(["Bearer", "Basic x"]);

@@ -13,25 +13,30 @@ use kc_dev::DevIssuer;
 use crate::requests::Recorded;
 use crate::service::{Answer, Service};
 
-/// The first is what the others are compared with.
+/// The first is what the others are compared with. The last has no login.
 const SERVICES: [&str; 4] = ["axum-service", "actix-service", "poem-service", "custom-framework"];
+const WITH_PAGES: &[&str] = &["axum-service", "actix-service", "poem-service"];
 
 /// Sends each request to each service, one after another so that state changes alike, and reports every difference.
 /// The issuer lives on the other threads of the runtime: this one waits for sockets.
 async fn compare(issuer: &DevIssuer, settings: &[(&str, &str)], recorded: &[Recorded]) {
-    let services: Vec<Service> = SERVICES.iter().map(|name| Service::start(name, issuer, settings)).collect();
+    compare_these(&SERVICES, issuer, settings, recorded).await;
+}
+
+async fn compare_these(names: &[&str], issuer: &DevIssuer, settings: &[(&str, &str)], recorded: &[Recorded]) {
+    let services: Vec<Service> = names.iter().map(|name| Service::start(name, issuer, settings)).collect();
     let mut differences = String::new();
     let mut different = 0;
     for request in recorded {
         let answers: Vec<Answer> = services.iter().map(|service| service.send(&request.bytes)).collect();
         let Some((first, others)) = answers.split_first() else { continue };
-        for (name, answer) in SERVICES.iter().skip(1).zip(others) {
+        for (name, answer) in names.iter().skip(1).zip(others) {
             if answer != first {
                 different += 1;
                 let _ = writeln!(
                     differences,
                     "{}\n  {}: {first:?}\n  {name}: {answer:?}",
-                    request.name, SERVICES[0]
+                    request.name, names[0]
                 );
             }
         }
@@ -46,6 +51,13 @@ async fn every_service_answers_alike() {
     assert!(recorded.len() >= 300, "only {} requests", recorded.len());
     println!("{} requests to {} services", recorded.len(), SERVICES.len());
     compare(&issuer, &[], &recorded).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_service_shows_browsers_the_same() {
+    let issuer = DevIssuer::start().await.unwrap();
+    let recorded = requests::pages(&issuer).await;
+    compare_these(WITH_PAGES, &issuer, &[], &recorded).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

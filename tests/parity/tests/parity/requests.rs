@@ -32,7 +32,7 @@ impl Recorded {
     }
 }
 
-const ROUTES: [(&str, &str); 14] = [
+const ROUTES: [(&str, &str); 15] = [
     ("GET", "/health"),
     ("GET", "/.well-known/oauth-protected-resource"),
     ("GET", "/me"),
@@ -46,6 +46,7 @@ const ROUTES: [(&str, &str); 14] = [
     ("GET", "/cases"),
     ("POST", "/cases"),
     ("GET", "/service-token"),
+    ("GET", "/transfer"),
     ("GET", "/nope"),
 ];
 
@@ -264,7 +265,6 @@ pub(crate) async fn paths(issuer: &DevIssuer) -> Vec<Recorded> {
         "/items/%zz",
         "/items/%",
         "/items/\u{7f}",
-        "/",
         "/me#",
         "/me%23",
         "/me%3f",
@@ -277,6 +277,51 @@ pub(crate) async fn paths(issuer: &DevIssuer) -> Vec<Recorded> {
         recorded.push(Recorded::new("GET", path, &[]));
         recorded.push(Recorded::new("GET", path, &[("authorization", &alice)]));
         recorded.push(Recorded::new("DELETE", path, &[]));
+    }
+    recorded
+}
+
+/// What a browser sees without a session, and what a stranger sends to the login's endpoints.
+pub(crate) async fn pages(issuer: &DevIssuer) -> Vec<Recorded> {
+    let alice = bearer(issuer, "alice").await;
+    let session = format!("kc-session={}", "A".repeat(43));
+    let mut recorded = Vec::new();
+    for path in ["/", "/account", "/account?tab=1", "/admin/", "/transfer"] {
+        for headers in [
+            &[][..],
+            &[("accept", "text/html")],
+            &[("accept", "text/html"), ("sec-fetch-mode", "cors")],
+            &[("accept", "application/json")],
+            &[("accept", "text/html"), ("authorization", &alice)],
+            &[("accept", "text/html"), ("authorization", "Bearer x")],
+            &[("accept", "text/html"), ("cookie", &session)],
+            &[("accept", "application/json"), ("cookie", &session)],
+        ] {
+            recorded.push(Recorded::new("GET", path, headers));
+            recorded.push(Recorded::new("HEAD", path, headers));
+        }
+    }
+    for path in [
+        "/oidc/authenticate",
+        "/oidc/authenticate?next=//evil.test",
+        "/oidc/callback",
+        "/oidc/callback?state=x&code=y",
+        "/oidc/callback?state=x&error=access_denied",
+        "/oidc/logout",
+        "/oidc/backchannel-logout",
+        "/oidc/frontchannel-logout?iss=x&sid=y",
+        "/oidc/nope",
+    ] {
+        for method in ["GET", "HEAD", "POST", "OPTIONS", "DELETE"] {
+            recorded.push(Recorded::new(method, path, &[("content-length", "0")]));
+        }
+        let form = ("content-type", "application/x-www-form-urlencoded");
+        recorded.push(Recorded::new("POST", path, &[form, ("content-length", "0"), ("cookie", &session)]));
+        recorded.push(Recorded::new(
+            "POST",
+            path,
+            &[form, ("content-length", "99999"), ("cookie", &session)],
+        ));
     }
     recorded
 }

@@ -86,7 +86,7 @@ impl Drop for Service {
 }
 
 /// Headers that every service has to send alike. `date` is the time; how a connection is kept is the framework's.
-const COMPARED: [&str; 12] = [
+const COMPARED: [&str; 16] = [
     "access-control-allow-credentials",
     "access-control-allow-headers",
     "access-control-allow-methods",
@@ -94,11 +94,15 @@ const COMPARED: [&str; 12] = [
     "access-control-expose-headers",
     "access-control-max-age",
     "allow",
+    "cache-control",
     "content-length",
+    "content-security-policy",
     "content-type",
+    "referrer-policy",
     "retry-after",
     "vary",
     "www-authenticate",
+    "x-content-type-options",
 ];
 
 impl Answer {
