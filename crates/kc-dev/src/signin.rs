@@ -131,6 +131,16 @@ pub(crate) fn renew(state: &State, tab: &str, mut attempt: Attempt) -> Attempt {
     attempt
 }
 
+/// Begins a login whose time was up from the beginning. `None` for one that had reached a level, or was begun in a session:
+/// what it started from may have ended since, and its application begins another.
+pub(crate) fn restart(state: &State, tab: &str, mut attempt: Attempt) -> Option<Attempt> {
+    if attempt.user_id.is_some() || !attempt.reached.is_empty() {
+        return None;
+    }
+    attempt.expires = state.now() + state.realm.login_lifespan_secs;
+    Some(renew(state, tab, attempt))
+}
+
 /// Goes on with a login after a right password. `identity` is the browser's cookie by now.
 pub(crate) fn advance(
     state: &State,

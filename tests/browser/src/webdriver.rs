@@ -108,7 +108,8 @@ impl Browser {
             "goog:loggingPrefs": {"browser": "ALL", "performance": "ALL"}
         }}});
         let opened = driver.ask("POST", "/session", &capabilities).unwrap();
-        let session = opened["sessionId"].as_str().unwrap_or_else(|| panic!("no browser: {opened}")).to_owned();
+        let session =
+            opened["sessionId"].as_str().unwrap_or_else(|| panic!("no browser: {opened}")).to_owned();
         Self { driver, session, _profile: profile, _turn: turn }
     }
 

@@ -44,6 +44,13 @@ pub(super) fn form(state: &State, tab: &str, attempt: &Attempt, name: &str, erro
     reply
 }
 
+/// Where the page of a login is, for the browser that began it.
+pub(super) fn address(state: &State, client_id: &str, tab: &str) -> String {
+    let mut query = url::form_urlencoded::Serializer::new(String::new());
+    query.append_pair("client_id", client_id).append_pair("tab_id", tab);
+    format!("{}/login-actions/authenticate?{}", state.issuer, query.finish())
+}
+
 /// Where the form is sent: to this login, by this page only.
 fn action(state: &State, tab: &str, attempt: &Attempt) -> String {
     let mut query = url::form_urlencoded::Serializer::new(String::new());

@@ -71,7 +71,12 @@ impl Keycloak {
 
     /// Sets how long somebody may take to log in.
     pub(crate) fn login_pages_live(&self, seconds: u32) {
-        let settings = json!({"accessCodeLifespanLogin": seconds, "accessCodeLifespanUserAction": seconds});
+        // The longest of them counts.
+        let settings = json!({
+            "accessCodeLifespan": seconds,
+            "accessCodeLifespanLogin": seconds,
+            "accessCodeLifespanUserAction": seconds,
+        });
         self.in_realm(Method::PUT, "", Some(&settings));
     }
 

@@ -65,7 +65,10 @@ fn registered(like: &Value, client: &Client) -> Value {
     settings["redirectUris"] = json!([format!("{}/oidc/callback", client.url)]);
     let attributes = settings["attributes"].as_object_mut().unwrap();
     attributes.insert("post.logout.redirect.uris".to_owned(), json!(format!("{}/", client.url)));
-    attributes.insert("backchannel.logout.url".to_owned(), json!(client.back_channel.as_deref().unwrap_or_default()));
+    attributes.insert(
+        "backchannel.logout.url".to_owned(),
+        json!(client.back_channel.as_deref().unwrap_or_default()),
+    );
     if client.back_channel.is_none() {
         attributes.remove("backchannel.logout.url");
     }
@@ -89,7 +92,7 @@ fn alike(template: &Value, name: &str) -> Value {
 }
 
 /// How many there are of each. Alice is an administrator, bob is staff, carol is neither, and dave is disabled.
-const PEOPLE: [(&str, usize); 4] = [("alice", 48), ("bob", 9), ("carol", 9), ("dave", 3)];
+const PEOPLE: [(&str, usize); 4] = [("alice", 54), ("bob", 9), ("carol", 9), ("dave", 3)];
 
 /// Hands out people: whoever is logged out everywhere is to be nobody else's.
 #[derive(Debug, Default)]

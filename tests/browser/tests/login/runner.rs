@@ -22,7 +22,10 @@ pub(crate) struct Arguments {
 impl Arguments {
     /// `--test-threads=N` and parts of names; what else Rust's harness takes does not matter here.
     pub(crate) fn read() -> Self {
-        let mut arguments = Self { threads: 3, wanted: Vec::new() };
+        let mut arguments = Self {
+            threads: thread::available_parallelism().map_or(2, |most| most.get().max(2)),
+            wanted: Vec::new(),
+        };
         let mut words = std::env::args().skip(1);
         while let Some(word) = words.next() {
             let threads = match word.strip_prefix("--test-threads") {

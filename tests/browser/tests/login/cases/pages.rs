@@ -41,7 +41,8 @@ fn shown(scene: &Scene<'_>, what: &str, says: &str) {
         scene.picture(&format!("{what}.{name}"));
         let too_wide = "const all = document.documentElement; return all.scrollWidth - all.clientWidth";
         assert_eq!(browser.evaluate(too_wide), Value::from(0), "{what} on {name} is too wide");
-        let background = "const [red] = getComputedStyle(document.body).backgroundColor.match(/\\d+/); return +red";
+        let background =
+            "const [red] = getComputedStyle(document.body).backgroundColor.match(/\\d+/); return +red";
         let background = browser.evaluate(background).as_u64().unwrap();
         assert_eq!(background < 100, look.dark, "{what} on {name} is not what its user wants");
         assert_eq!(browser.evaluate("return document.scripts.length"), Value::from(0));

@@ -72,10 +72,13 @@ pub(super) fn not_staff(scene: &Scene<'_>) {
     scene.browser.click("//a[text()='Log in as somebody else']");
     scene.browser.find(PASSWORD);
     scene.picture("somebody-else");
+    if scene.world.issuer.kind() == Kind::KcDev {
+        // Its page is for the same user again, and has no way to another.
+        return;
+    }
     scene.browser.click("//*[@id='reset-login']");
     scene.browser.find(USERNAME);
     scene.log_in_as(&bob);
     scene.is_at("/admin/");
     scene.browser.reads(&format!("Only staff sees this page. You are {bob}."));
-    let _ = Kind::ALL;
 }
