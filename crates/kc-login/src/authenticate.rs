@@ -124,7 +124,7 @@ impl Login {
         let query = request.view.query.map(|query| format!("?{query}")).unwrap_or_default();
         Page::new(status, "Login is not possible at the moment")
             .paragraph("The login server cannot be reached. This is not your fault; nothing was changed.")
-            .link(&format!("{}{query}", request.view.path), "Try again")
+            .action(&format!("{}{query}", request.view.path), "Try again")
             .link("/", "Home")
             .into_response()
     }

@@ -281,8 +281,8 @@ impl Login {
         ticket.finish(status.as_u16(), None);
         let next: String = form_urlencoded::byte_serialize(next.as_bytes()).collect();
         let again = format!("{}?next={next}", Endpoint::Authenticate.path());
-        let page = Page::new(status, "You are not logged in").paragraph(words);
-        let page = page.link(&again, "Try again").link("/", "Home");
+        let page = Page::new(status, "This login did not succeed").paragraph(words);
+        let page = page.action(&again, "Try again").link("/", "Home");
         reply::with_cookies(page.into_response(), over)
     }
 }

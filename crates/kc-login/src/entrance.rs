@@ -64,7 +64,7 @@ fn forbidden(request: &RequestView<'_>, refusal: &Refusal) -> Response<Bytes> {
     Page::new(StatusCode::FORBIDDEN, "This page is not for you")
         .paragraph(&format!("{}.", refusal.detail()))
         .paragraph("You are logged in, but not as somebody who may see it.")
-        .link(&again, "Log in as somebody else")
+        .action(&again, "Log in as somebody else")
         .link("/", "Home")
         .into_response()
 }

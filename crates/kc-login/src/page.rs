@@ -18,7 +18,7 @@ const STYLE: &str = "\
 --on-accent:#10223f}}\
 *{box-sizing:border-box}body{margin:0;font:1rem/1.5 system-ui,sans-serif;color:var(--ink);background:var(--paper)}\
 nav,main{max-width:44rem;margin:0 auto;padding:0 1rem}\
-nav{display:flex;flex-wrap:wrap;gap:0 1.25rem;padding-top:.5rem;padding-bottom:.5rem;border-bottom:1px solid var(--line)}\
+nav{display:flex;flex-wrap:wrap;gap:0 1rem;padding-top:.5rem;padding-bottom:.5rem;border-bottom:1px solid var(--line)}\
 nav a{padding:.4rem 0;text-decoration:none}nav a:hover{text-decoration:underline}\
 nav a[aria-current]{color:inherit;font-weight:600}\
 h1{font-size:1.6rem;line-height:1.25;margin:1.75rem 0 1rem;overflow-wrap:anywhere}p{margin:.75rem 0}a{color:var(--accent)}\

@@ -137,7 +137,7 @@ pub(super) fn forgotten_login(scene: &Scene<'_>) {
     begun.into_iter().for_each(|name| scene.browser.forget_cookie(name));
     scene.browser.look_at(&login);
     scene.log_in_as(&alice);
-    scene.browser.reads("You are not logged in");
+    scene.browser.reads("This login did not succeed");
     scene.browser.reads("took too long");
     scene.picture("told");
     scene.browser.click("//a[text()='Try again']");
