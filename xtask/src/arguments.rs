@@ -12,10 +12,24 @@ Usage: cargo xtask COMMAND
 
 Commands:
   test       every check there is, with counts; `cargo xtask test --help`
+  bench      measure, side by side; `cargo xtask bench --help`
   keycloak   start, stop or look at the real Keycloak of the tests; `cargo xtask keycloak --help`
   thin       code lines of the adapters and examples against their budget
 
 Exit code: 0 all is well, 1 something failed, 2 the command line is wrong.
+";
+
+const BENCH: &str = "\
+Measures everything that docs/performance.md tells of, side by side in one run, and prints
+tables: a new token and a known one, growth, requests against the same service without
+protection, other libraries' services. As root on Debian or Ubuntu it installs what is
+missing (a C compiler, wrk, Valgrind), elsewhere it says what to install.
+
+Usage: cargo xtask bench [--quick]
+
+  --quick   fewer rounds, no instruction counts, no clean build
+
+The output is also in target/xtask/bench.log. Compare ratios within a run, never times.
 ";
 
 const KEYCLOAK: &str = "\
@@ -62,6 +76,8 @@ Usage: cargo xtask thin
 /// What to do.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Request {
+    /// Measure; quickly, for a first look.
+    Bench { quick: bool },
     /// Print this text.
     Help(&'static str),
     /// Start, stop or look at the real Keycloak.
@@ -101,6 +117,12 @@ pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Request, 
     let help = rest.iter().any(|&a| a == "--help" || a == "-h");
     match command {
         None | Some("--help" | "-h" | "help") => Ok(Request::Help(GENERAL)),
+        Some("bench") if help => Ok(Request::Help(BENCH)),
+        Some("bench") => match rest.as_slice() {
+            [] => Ok(Request::Bench { quick: false }),
+            ["--quick"] => Ok(Request::Bench { quick: true }),
+            _ => Err(Mistake("`bench` takes `--quick` or nothing".to_owned())),
+        },
         Some("keycloak") if help => Ok(Request::Help(KEYCLOAK)),
         Some("keycloak") => keycloak(&rest),
         Some("test") if help => Ok(Request::Help(TEST)),
@@ -172,6 +194,7 @@ mod tests {
 
     #[test]
     fn each_command_has_its_own_help() {
+        assert_eq!(read("bench --help"), Ok(Request::Help(BENCH)));
         assert_eq!(read("keycloak --help"), Ok(Request::Help(KEYCLOAK)));
         assert_eq!(read("test --only format -h"), Ok(Request::Help(TEST)));
         assert_eq!(read("thin --help"), Ok(Request::Help(THIN)));
@@ -212,6 +235,7 @@ mod tests {
         assert!(read("tset").is_err());
         assert!(read("test --fast").is_err());
         assert!(read("thin now").is_err());
+        assert!(read("bench --fast").is_err());
         assert!(read("keycloak").is_err());
         assert!(read("keycloak start stop").is_err());
     }

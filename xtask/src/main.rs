@@ -1,6 +1,8 @@
 //! One entry for everything a contributor or CI does: `cargo xtask --help`.
 
 mod arguments;
+mod bench;
+mod callgrind;
 mod code_lines;
 mod fuzz;
 mod keycloak;
@@ -41,6 +43,7 @@ fn main() -> ExitCode {
 /// Carries a request out; `false` when what was asked for ran and found something wrong.
 fn obey(request: Request) -> Result<bool, Failure> {
     match request {
+        Request::Bench { quick } => bench::run(&Workspace::load()?, quick),
         Request::Help(text) => {
             print!("{text}");
             Ok(true)

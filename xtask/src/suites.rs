@@ -23,7 +23,7 @@ pub(crate) struct Suite {
 pub(crate) const ALL: &[Suite] = &[
     Suite {
         name: "tools",
-        about: "what the others need is there: C compiler, rustfmt, clippy, Java, Maven …",
+        about: "what the others need is there: C compiler, rustfmt, clippy, Java, Maven, PostgreSQL …",
         run: tools,
     },
     Suite { name: "format", about: "cargo fmt --check", run: format },
@@ -150,7 +150,10 @@ fn record(
 
 fn tools(workspace: &Workspace, log: &mut Log) -> Result<Outcome, Failure> {
     let programs: Vec<&tools::Tool> =
-        [&tools::C_COMPILER, &tools::BROWSER].into_iter().chain(tools::KEYCLOAK).collect();
+        [&tools::C_COMPILER, &tools::BROWSER, &tools::POSTGRESQL, &tools::REDIS]
+            .into_iter()
+            .chain(tools::KEYCLOAK)
+            .collect();
     tools::ensure(&programs, log)?;
     tools::ensure_components(workspace, log)?;
     tools::ensure_cargo_tool(&tools::CARGO_DENY, workspace, log)?;
@@ -283,6 +286,7 @@ fn deny(workspace: &Workspace, log: &mut Log) -> Result<Command, Failure> {
 }
 
 fn tests(workspace: &Workspace, log: &mut Log) -> Result<Outcome, Failure> {
+    tools::ensure(&[&tools::POSTGRESQL], log)?;
     let elsewhere = [KEYCLOAK_PACKAGE, BROWSER_PACKAGE];
     let mut arguments = vec!["--workspace", "--lib", "--bins", "--examples"];
     arguments.extend(elsewhere.iter().flat_map(|package| ["--exclude", package]));

@@ -41,6 +41,27 @@ pub(crate) const BROWSER: Tool = Tool {
     packages: &[&["chromium", "chromium-driver"]],
 };
 
+/// What the tests of stores start for themselves.
+pub(crate) const POSTGRESQL: Tool = Tool {
+    name: "PostgreSQL",
+    present: || postgresql_folders().iter().any(|folder| folder.join("initdb").is_file()),
+    packages: &[&["postgresql"]],
+};
+
+/// What the tests of the shared stores start, each its own.
+pub(crate) const REDIS: Tool = Tool {
+    name: "Redis (redis-server)",
+    present: || runs("redis-server", "--version"),
+    packages: &[&["redis-server"]],
+};
+
+/// What puts load on the services of the benchmarks.
+pub(crate) const WRK: Tool = Tool { name: "wrk", present: || on_path("wrk"), packages: &[&["wrk"]] };
+
+/// What counts their instructions.
+pub(crate) const VALGRIND: Tool =
+    Tool { name: "Valgrind", present: || runs("valgrind", "--version"), packages: &[&["valgrind"]] };
+
 /// A program of cargo's, of the release that our use of it was written for.
 #[derive(Debug)]
 pub(crate) struct CargoTool {
@@ -196,6 +217,12 @@ fn on_path(program: &str) -> bool {
 
 fn path_folders() -> Vec<PathBuf> {
     std::env::var_os("PATH").map(|path| std::env::split_paths(&path).collect()).unwrap_or_default()
+}
+
+/// Debian keeps its programs apart from the `PATH`, a folder for each version.
+fn postgresql_folders() -> Vec<PathBuf> {
+    let installed = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    installed.map(|entry| entry.path().join("bin")).chain(path_folders()).collect()
 }
 
 /// Looks where start.sh looks: `JAVA_HOME`, the `PATH`, Debian's folder of them.

@@ -1,7 +1,7 @@
 //! actix's request as kc sees it.
 
 use actix_web::HttpRequest;
-use actix_web::http::header::{HeaderMap, HeaderValue};
+use actix_web::http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use kc_core::wire::{Headers, RequestView};
 
 /// actix's header lines: actix-http is on `http` 0.2, so that what kc-core has for `http` 1 does not fit them.
@@ -10,6 +10,13 @@ pub(crate) struct Lines<'a>(pub(crate) &'a HeaderMap);
 impl Headers for Lines<'_> {
     fn value(&self, name: &str, nth: usize) -> Option<&[u8]> {
         self.0.get_all(name).nth(nth).map(HeaderValue::as_bytes)
+    }
+
+    /// By the name as actix knows it: as text it would be read anew for each request.
+    fn authorization(&self) -> Option<(&[u8], bool)> {
+        let mut lines = self.0.get_all(AUTHORIZATION);
+        let first = lines.next()?;
+        Some((first.as_bytes(), lines.next().is_some()))
     }
 }
 

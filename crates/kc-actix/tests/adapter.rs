@@ -346,11 +346,11 @@ async fn a_token_of_48_kib_and_one_much_longer_get_an_answer_of_ours() {
 
 /// Keeps the events.
 #[derive(Debug, Default)]
-struct Kept(Mutex<Vec<AuditEvent>>);
+struct Kept(Mutex<Vec<AuditEvent<'static>>>);
 
 impl AuditSink for Kept {
-    fn record(&self, event: AuditEvent) {
-        self.0.lock().unwrap().push(event);
+    fn record(&self, event: AuditEvent<'_>) {
+        self.0.lock().unwrap().push(event.into_owned());
     }
 }
 

@@ -12,7 +12,7 @@ use crate::revocations::Revocations;
 use crate::roles::RoleExtractor;
 use crate::token::{Claims, TokenError};
 use crate::token_cache::TokenCache;
-use crate::users::{User, UserDirectory};
+use crate::users::{LocalUsers, UserDirectory};
 use crate::validator::TokenValidator;
 use crate::wire::{BearerCredentials, RequestView};
 
@@ -48,13 +48,6 @@ pub struct BearerAuthenticator {
     clock: Arc<dyn Clock>,
 }
 
-/// Where local users are kept, and whether new ones are made.
-#[derive(Clone, Debug)]
-struct LocalUsers {
-    directory: Arc<dyn UserDirectory>,
-    create: bool,
-}
-
 impl BearerAuthenticator {
     /// Checks tokens with `validator` and reads roles with `roles`. Keeps no local users.
     #[must_use]
@@ -79,10 +72,17 @@ impl BearerAuthenticator {
     }
 
     /// Keeps a local user for every caller whose token has a `sub`. `create`: also for one who is seen for the first
-    /// time; else that one is refused.
+    /// time; else that one is refused. Short for [`local_users`](Self::local_users) with the steps that are standard.
     #[must_use]
-    pub fn users(mut self, directory: Arc<dyn UserDirectory>, create: bool) -> Self {
-        self.users = Some(LocalUsers { directory, create });
+    pub fn users(self, directory: Arc<dyn UserDirectory>, create: bool) -> Self {
+        self.local_users(LocalUsers::new(directory).create(create))
+    }
+
+    /// Keeps a local user for every caller whose token has a `sub`, and refuses those whom the steps of a sign-in do not
+    /// let in. Default: keeps none.
+    #[must_use]
+    pub fn local_users(mut self, users: LocalUsers) -> Self {
+        self.users = Some(users);
         self
     }
 
@@ -128,10 +128,7 @@ impl BearerAuthenticator {
         let roles = self.roles.extract(&token)?;
         let user = match &self.users {
             None => None,
-            Some(local) => match User::from_token(&token, &roles, self.clock.now()) {
-                None => None,
-                Some(user) => Some(local.sign_in(user).await?),
-            },
+            Some(users) => users.sign_in(&token, &roles, self.clock.now()).await?,
         };
         let principal = Principal::new(token, roles, user);
         if let Some(cache) = &self.cache
@@ -155,16 +152,6 @@ impl BearerAuthenticator {
 
     fn is_revoked(&self, claims: &Claims) -> bool {
         self.revocations.as_ref().is_some_and(|revocations| revocations.is_revoked(claims))
-    }
-}
-
-impl LocalUsers {
-    async fn sign_in(&self, user: User) -> Result<User, AuthError> {
-        match self.directory.sign_in(user, self.create).await {
-            Ok(Some(user)) if user.is_active => Ok(user),
-            Ok(_) => Err(AuthError::UnknownUser),
-            Err(error) => Err(AuthError::Users { reason: error.reason }),
-        }
     }
 }
 

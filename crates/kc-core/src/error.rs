@@ -5,6 +5,7 @@ use std::fmt;
 use crate::keys::KeysUnavailable;
 use crate::rules::Denial;
 use crate::token::TokenError;
+use crate::users::SignInError;
 use crate::validator::{UserinfoError, ValidationError};
 use crate::wire::CredentialsError;
 
@@ -63,7 +64,7 @@ pub enum AuthError {
     },
     /// The token is bad.
     Token(TokenError),
-    /// There is no such local user, and none is created.
+    /// There is no such local user and none is created, they are not active, or a step of the sign-in refused them.
     UnknownUser,
     /// The directory of local users gave no answer.
     Users {
@@ -115,6 +116,15 @@ impl From<Denial> for AuthError {
 impl From<TokenError> for AuthError {
     fn from(error: TokenError) -> Self {
         Self::Token(error)
+    }
+}
+
+impl From<SignInError> for AuthError {
+    fn from(error: SignInError) -> Self {
+        match error {
+            SignInError::Unavailable(error) => Self::Users { reason: error.reason },
+            SignInError::Inactive | SignInError::Refused { .. } | SignInError::Unknown => Self::UnknownUser,
+        }
     }
 }
 

@@ -63,7 +63,7 @@ pub(crate) fn parse(text: &[u8], max_depth: usize) -> Result<Value<'_>, JsonErro
     // Looked at once as a whole, not string by string.
     let text = str::from_utf8(text).map_err(|_| JsonError::Syntax)?;
     let mut deserializer = serde_json::Deserializer::from_str(text);
-    let seed = Strict { depth: max_depth, refused: &refused };
+    let seed = Strict { depth: max_depth, room: USUAL_MEMBERS, refused: &refused };
     let value = seed.deserialize(&mut deserializer);
     let value = value.map_err(|_| refused.get().unwrap_or(JsonError::Syntax))?;
     deserializer.end().map_err(|_| JsonError::Syntax)?;
@@ -78,16 +78,21 @@ pub(crate) fn parse_object(text: &[u8], max_depth: usize) -> Result<Object<'_>, 
     }
 }
 
+/// A token of Keycloak's has about so many claims.
+const USUAL_MEMBERS: usize = 32;
+
 #[derive(Clone, Copy)]
 struct Strict<'c> {
     depth: usize,
+    /// For so many members there is room from the start: none inside of another value, where there may be many objects.
+    room: usize,
     refused: &'c Cell<Option<JsonError>>,
 }
 
 impl Strict<'_> {
     fn deeper<E: serde::de::Error>(self) -> Result<Self, E> {
         match self.depth.checked_sub(1) {
-            Some(depth) => Ok(Self { depth, ..self }),
+            Some(depth) => Ok(Self { depth, room: 0, ..self }),
             None => Err(self.refuse(JsonError::TooDeep)),
         }
     }
@@ -157,7 +162,7 @@ impl<'de> Visitor<'de> for Strict<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Self::Value, A::Error> {
         let seed = self.deeper()?;
-        let mut members: Vec<(Cow<'de, str>, Value<'de>)> = Vec::new();
+        let mut members: Vec<(Cow<'de, str>, Value<'de>)> = Vec::with_capacity(self.room);
         let mut many: HashSet<Cow<'de, str>, foldhash::fast::RandomState> = HashSet::default();
         while let Some(name) = entries.next_key_seed(Name)? {
             let seen = if members.len() < FEW {

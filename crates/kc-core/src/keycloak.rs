@@ -25,7 +25,7 @@ use crate::settings::KeycloakServer;
 use crate::settings::{Settings, SettingsError};
 use crate::signature::Algorithm;
 use crate::transport::Transport;
-use crate::users::{User, UserDirectory};
+use crate::users::{LocalUsers, User};
 use crate::wire::cors::CorsPolicy;
 
 /// A realm at a Keycloak, as its settings say: the guard, and what belongs to it.
@@ -36,7 +36,7 @@ use crate::wire::cors::CorsPolicy;
 pub struct Keycloak {
     guard: Guard,
     remotes: Vec<Remote>,
-    users: Arc<dyn UserDirectory>,
+    users: LocalUsers,
     revocations: Arc<dyn Revocations>,
     service_tokens: ServiceTokens,
     cors: CorsPolicy,
@@ -196,7 +196,13 @@ impl Keycloak {
     /// # Errors
     /// [`AuthError::Users`] when their store does not answer.
     pub async fn users(&self, limit: usize) -> Result<Vec<User>, AuthError> {
-        self.users.list(limit).await.map_err(|error| AuthError::Users { reason: error.reason })
+        self.users.directory().list(limit).await.map_err(|error| AuthError::Users { reason: error.reason })
+    }
+
+    /// The local users, to sign somebody in by other means than a bearer token, or to change what is kept.
+    #[must_use]
+    pub fn local_users(&self) -> &LocalUsers {
+        &self.users
     }
 
     /// What is revoked: to revoke more.

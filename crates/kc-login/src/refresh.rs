@@ -6,6 +6,7 @@
 //! and what came back for it must be written down.
 
 use std::collections::HashMap;
+use std::convert::Infallible;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -26,8 +27,11 @@ const LEASE: Duration = Duration::from_secs(10);
 const LOOK: Duration = Duration::from_millis(50);
 /// How long a replica waits for another one before it gives up.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// How often new tokens are tried to be written down.
-const TRIES: u32 = 5;
+/// How often new tokens are tried to be written down after that has failed: for about a minute, beside the time that the store
+/// takes to say so. With rotation on, a session whose tokens are lost is lost.
+const TRIES: u32 = 20;
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(4);
 /// How long a session is left alone after Keycloak did not answer, while its token lives.
 const PAUSE: Duration = Duration::from_secs(2);
 
@@ -180,7 +184,7 @@ impl Shared {
         }
         let landed = tokio::select! {
             landed = self.renewed_by_us(key, &seen) => landed,
-            lost = self.keep_lease(key, &holder) => Err(lost.into()),
+            never = self.keep_lease(key, &holder) => match never {},
         };
         // It ends by itself, too.
         if let Err(error) = self.sessions.release(key, &holder).await {
@@ -189,19 +193,13 @@ impl Shared {
         landed
     }
 
-    /// Renews the lease again and again; ends when that fails for longer than the lease lasts.
-    async fn keep_lease(&self, key: &SessionKey, holder: &str) -> StoreUnavailable {
-        let mut held_until = Instant::now() + LEASE;
+    /// Renews the lease again and again. If that fails, what was begun is brought to its end all the same: tokens that have come
+    /// must be written down, and of two who write one is told that the session has changed.
+    async fn keep_lease(&self, key: &SessionKey, holder: &str) -> Infallible {
         loop {
             tokio::time::sleep(LEASE / 3).await;
-            match self.sessions.lease(key, holder, LEASE).await {
-                Ok(true) => held_until = Instant::now() + LEASE,
-                // It ran out while the store was away, and another replica has it: both go on, and one of them is told
-                // that the session has changed.
-                Ok(false) => {}
-                // The tokens that come have to be written down all the same: not before all tries have failed.
-                Err(error) if held_until + LEASE < Instant::now() => return error,
-                Err(error) => tracing::debug!(target: "kc", "{error}"),
+            if let Err(error) = self.sessions.lease(key, holder, LEASE).await {
+                tracing::debug!(target: "kc", "{error}");
             }
         }
     }
@@ -256,22 +254,26 @@ impl Shared {
 
     /// Tries for long: the refresh token before this one may be worth nothing any more.
     async fn write(&self, key: &SessionKey, session: StoredSession) -> Landed {
-        let mut pause = Duration::from_millis(100);
-        for _ in 1..TRIES {
+        let mut pause = FIRST_PAUSE;
+        let mut failures = 0;
+        loop {
             match self.sessions.replace(key, &session).await {
                 Ok(true) => return Ok(session),
+                // Of an earlier try only the answer may have been lost.
+                Ok(false) if failures > 0 => {
+                    let there = self.sessions.load(key).await?.ok_or(NotRenewed::Over)?;
+                    return if there.tokens == session.tokens { Ok(there) } else { Err(NotRenewed::Over) };
+                }
                 // It was logged out meanwhile.
                 Ok(false) => return Err(NotRenewed::Over),
+                Err(error) if failures == TRIES => return Err(error.into()),
                 Err(error) => {
                     tracing::warn!(target: "kc", "renewed tokens are not written down yet: {error}")
                 }
             }
+            failures += 1;
             tokio::time::sleep(pause).await;
-            pause *= 3;
-        }
-        match self.sessions.replace(key, &session).await? {
-            true => Ok(session),
-            false => Err(NotRenewed::Over),
+            pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
 

@@ -99,7 +99,7 @@ pub struct AdminUsers<'a> {
 // For the description of the API: what is sent is a `UserEntry`.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct LocalUser {
-    sub: String,
+    sub: Option<String>,
     username: Option<String>,
     email: Option<String>,
     is_staff: bool,

@@ -53,8 +53,8 @@ pub fn account(caller: &Principal, login: &Login) -> Response<Bytes> {
 #[must_use]
 pub fn staff(caller: &Principal, users: &[User]) -> Response<Bytes> {
     let rows = users.iter().map(|user| {
-        let name = user.username.as_deref().unwrap_or("(no name)");
-        let what = match (user.is_superuser, user.is_staff) {
+        let name = user.details.username.as_deref().unwrap_or("(no name)");
+        let what = match (user.details.is_superuser, user.details.is_staff) {
             (true, _) => "superuser",
             (false, true) => "staff",
             (false, false) => "user",

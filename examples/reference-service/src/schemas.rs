@@ -48,7 +48,7 @@ pub struct AdminUsers {
 /// A local user.
 #[derive(Debug, Object)]
 pub struct LocalUser {
-    sub: String,
+    sub: Option<String>,
     username: Option<String>,
     email: Option<String>,
     is_staff: bool,

@@ -3,14 +3,17 @@
 use std::io::IsTerminal;
 use std::net::TcpListener;
 use std::process::ExitCode;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use kc_core::Keycloak;
+use kc_core::revocations::Revocations;
 use kc_core::secret::Secret;
 use kc_core::settings::{Server, SessionStore, Settings};
 use kc_dev::DevIssuer;
 use kc_login::{Login, LoginOptions, LoginStores};
+use kc_store::redis::RedisStore;
+use kc_store::users::SqlUsers;
 use tokio::sync::watch;
 use tracing_subscriber::EnvFilter;
 
@@ -50,7 +53,6 @@ pub async fn start() -> Result<Started, ExitCode> {
 
 async fn try_start() -> Result<Started, String> {
     let settings = Settings::from_env().map_err(|error| error.to_string())?;
-    refuse_what_is_not_built(&settings)?;
     let listener = TcpListener::bind(settings.listen())
         .and_then(|listener| listener.set_nonblocking(true).map(|()| listener))
         .map_err(|error| {
@@ -66,13 +68,23 @@ async fn try_start() -> Result<Started, String> {
         Server::Keycloak(_) => (settings, None),
         _ => embed(settings).await.map(|(settings, issuer)| (settings, Some(issuer)))?,
     };
-    let keycloak = Keycloak::new(&settings).map_err(|error| error.to_string())?;
-    let stores = LoginStores::in_memory(&settings);
+    let users = open_users(&settings).await?;
+    let keycloak = Keycloak::builder().users(Arc::new(users));
+    let (keycloak, stores) = match open_sessions(&settings).await? {
+        Some((stores, revocations)) => (keycloak.revocations(revocations), stores),
+        None => (keycloak, LoginStores::in_memory(&settings)),
+    };
+    let keycloak = keycloak.build(&settings).map_err(|error| error.to_string())?;
     let login = Login::new(&keycloak, &settings, stores, LoginOptions::default());
     let login = login.map_err(|error| error.to_string())?;
     let keycloak = login.protect(keycloak);
     for warning in settings.warnings() {
         tracing::warn!("{warning}");
+    }
+    if settings.users_database().is_none() {
+        tracing::warn!(
+            "USERS_DATABASE is not set: local users are in memory, and gone when this service ends"
+        );
     }
     if settings.authorization_config().is_some() {
         tracing::warn!("KEYCLOAK_AUTHORIZATION_CONFIG is not used by this service yet: it has no /inventory");
@@ -86,21 +98,29 @@ async fn try_start() -> Result<Started, String> {
     Ok(Started { keycloak, login, listener, embedded, docs_client_id })
 }
 
-/// What the settings can say and this service cannot do yet is refused rather than ignored.
-fn refuse_what_is_not_built(settings: &Settings) -> Result<(), String> {
-    if !matches!(settings.session_store(), SessionStore::Memory) {
-        return Err(
-            "SESSION_STORE is not supported by this service yet: leave it unset, or set it to memory"
-                .to_owned(),
-        );
-    }
-    if settings.users_database().is_some() {
-        return Err(
-            "USERS_DATABASE is not supported by this service yet: leave it unset, users live in memory"
-                .to_owned(),
-        );
-    }
-    Ok(())
+/// Sessions and revocations where all replicas find them, if the settings say so.
+async fn open_sessions(settings: &Settings) -> Result<Option<(LoginStores, Arc<dyn Revocations>)>, String> {
+    let SessionStore::Redis(url) = settings.session_store() else { return Ok(None) };
+    const NO_KEYS: &str = "SESSION_KEYS is not set: make a key with `openssl rand -base64 32`";
+    let seal = || kc_login::seal(settings).ok_or_else(|| NO_KEYS.to_owned());
+    let refused = |error| {
+        format!(
+            "SESSION_STORE cannot be used ({error}): see that Redis runs there, and that its password is right"
+        )
+    };
+    let store = RedisStore::connect(url, seal()?).await.map_err(refused)?;
+    let revocations = store.revocations().await.map_err(refused)?;
+    let stores = LoginStores { sessions: Arc::new(store.clone()), replay: Arc::new(store), seal: seal()? };
+    Ok(Some((stores, Arc::new(revocations))))
+}
+
+/// The local users: in the data base of the settings, else in memory.
+async fn open_users(settings: &Settings) -> Result<SqlUsers, String> {
+    let opened = match settings.users_database() {
+        Some(database) => SqlUsers::open(database).await,
+        None => SqlUsers::in_memory().await,
+    };
+    opened.map_err(|error| format!("USERS_DATABASE cannot be used: {error}"))
 }
 
 /// The demo realm of the embedded issuer, with its client `api`.

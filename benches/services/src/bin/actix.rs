@@ -2,7 +2,7 @@
 
 use actix_web::web::{self, Data};
 use actix_web::{App, HttpResponse, HttpServer};
-use bench_services::{Failed, PlainMe, Service, start};
+use bench_services::{Failed, Service, start};
 use kc_actix::{Principal, Routes, get};
 use reference_service::{access, answers};
 
@@ -10,23 +10,23 @@ async fn me(caller: Principal) -> HttpResponse {
     HttpResponse::Ok().json(answers::me(&caller))
 }
 
-async fn plain(me: Data<PlainMe>) -> HttpResponse {
-    HttpResponse::Ok().json(&**me)
+async fn plain(caller: Data<kc_core::Principal>) -> HttpResponse {
+    HttpResponse::Ok().json(answers::me(&caller))
 }
 
 #[tokio::main]
 async fn main() -> Result<(), Failed> {
     let (service, listener) = start().await?;
     match service {
-        Service::Guarded(keycloak) => {
-            let routes = Routes::new(keycloak.guard()).route("/me", access::ME, [get(me)]);
+        Service::Guarded(guard) => {
+            let routes = Routes::new(&guard).route("/me", access::ME, [get(me)]);
             let routes = kc_actix::config(routes)?;
             let app = move || App::new().configure(&routes);
             HttpServer::new(app).workers(1).listen(listener)?.run().await?;
         }
-        Service::Plain(me) => {
-            let me = Data::new(me);
-            let app = move || App::new().app_data(Data::clone(&me)).route("/me", web::get().to(plain));
+        Service::Plain(caller) => {
+            let caller = Data::new(caller);
+            let app = move || App::new().app_data(Data::clone(&caller)).route("/me", web::get().to(plain));
             HttpServer::new(app).workers(1).listen(listener)?.run().await?;
         }
     }

@@ -5,31 +5,30 @@ use axum::extract::{ConnectInfo, Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
-use bench_services::{Failed, PlainMe, Service, start};
+use bench_services::{Failed, Service, start};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use kc_axum::{Principal, Routes};
 use reference_service::{access, answers, server};
 use std::process::ExitCode;
-use std::sync::Arc;
 use tower_service::Service as _;
 
 async fn me(caller: Principal) -> Response {
     Json(answers::me(&caller)).into_response()
 }
 
-async fn plain(me: State<Arc<PlainMe>>) -> Response {
-    Json(&**me).into_response()
+async fn plain(caller: State<kc_core::Principal>) -> Response {
+    Json(answers::me(&caller)).into_response()
 }
 
 #[tokio::main]
 async fn main() -> Result<ExitCode, Failed> {
     let (service, listener) = start().await?;
     let app = match service {
-        Service::Guarded(keycloak) => {
-            Routes::new(keycloak.guard()).route("/me", access::ME, get(me)).into_router()?.with_state(())
+        Service::Guarded(guard) => {
+            Routes::new(&guard).route("/me", access::ME, get(me)).into_router()?.with_state(())
         }
-        Service::Plain(me) => Router::new().route("/me", get(plain)).with_state(Arc::new(me)),
+        Service::Plain(caller) => Router::new().route("/me", get(plain)).with_state(caller),
     };
     Ok(reference_service::start::run(async |stop| {
         server::serve(listener, stop, |peer| {

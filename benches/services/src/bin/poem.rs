@@ -1,8 +1,6 @@
 //! The small service on poem.
 
-use std::sync::Arc;
-
-use bench_services::{Failed, PlainMe, Service, start};
+use bench_services::{Failed, Service, start};
 use kc_poem::{Principal, Routes, get, router};
 use poem::listener::TcpAcceptor;
 use poem::web::{Data, Json};
@@ -15,8 +13,8 @@ fn me(caller: Principal) -> Response {
 }
 
 #[handler]
-fn plain(answer: Data<&Arc<PlainMe>>) -> Response {
-    Json(&***answer).into_response()
+fn plain(caller: Data<&kc_core::Principal>) -> Response {
+    Json(answers::me(*caller)).into_response()
 }
 
 #[tokio::main]
@@ -24,12 +22,12 @@ async fn main() -> Result<(), Failed> {
     let (service, listener) = start().await?;
     let server = Server::new_with_acceptor(TcpAcceptor::from_std(listener)?);
     match service {
-        Service::Guarded(keycloak) => {
-            let routes = Routes::new(keycloak.guard()).route("/me", access::ME, [get(me)]);
+        Service::Guarded(guard) => {
+            let routes = Routes::new(&guard).route("/me", access::ME, [get(me)]);
             server.run(router(routes)?).await?;
         }
-        Service::Plain(answer) => {
-            let app = Route::new().at("/me", poem::get(plain)).data(Arc::new(answer));
+        Service::Plain(caller) => {
+            let app = Route::new().at("/me", poem::get(plain)).data(caller);
             server.run(app).await?;
         }
     }

@@ -93,6 +93,13 @@ const BAD: &[(&str, &str, &str)] = &[
     ("origins-of-everybody", "CORS_ALLOWED_ORIGINS", "*"),
     ("audit-log-that-cannot-be-opened", "AUDIT_LOG", "/nowhere/audit.log"),
     ("session-store-unheard-of", "SESSION_STORE", "files"),
+    ("users-database-unheard-of", "USERS_DATABASE", "mysql://127.0.0.1/users"),
+    // Nobody listens there.
+    (
+        "users-database-out-of-reach",
+        "USERS_DATABASE",
+        "postgres://kc:hidden-in-the-value-7d3e@127.0.0.1:1/users",
+    ),
 ];
 
 fn refused(ended: &Ended, variable: &str) -> CaseResult {

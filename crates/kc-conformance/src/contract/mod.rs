@@ -1,4 +1,4 @@
-//! Suites for the traits of `kc-core`: is a key source, a user directory or an HTTP client of your own right?
+//! Suites for the traits of `kc-core` and `kc-login`: is a key source, a user directory or an HTTP client of your own right?
 //!
 //! One function for each trait. It takes what makes a fresh one of yours, checks every clause of the trait's contract
 //! that can be seen from outside, and names all that are broken, so that a test can end with `unwrap`:
@@ -21,6 +21,8 @@
 //! | [`IssuerRegistry`](kc_core::issuers::IssuerRegistry) | [`issuer_registry`] |
 //! | [`UserDirectory`](kc_core::users::UserDirectory) | [`user_directory`] |
 //! | [`Revocations`](kc_core::revocations::Revocations) | [`revocations`] |
+//! | [`SessionStore`](kc_login::session::SessionStore) | [`session_store`]; if replicas share it, [`shared_session_store`] |
+//! | [`ReplayCache`](kc_login::session::ReplayCache) | [`replay_cache`]; if replicas share it, [`shared_replay_cache`] |
 //! | [`Transport`](kc_core::transport::Transport) | [`transport`] |
 //! | [`Clock`](kc_core::clock::Clock) | [`clock`] |
 //! | [`AuditSink`](kc_core::audit::AuditSink) | [`audit_sink`] |
@@ -29,7 +31,7 @@
 //! does not end within a minute is broken. What a suite cannot see, such as what an implementation writes to a log of
 //! its own, remains to be read.
 //!
-//! This module is behind the feature `contract`, and the only one of this crate that knows `kc-core`: the black-box cases
+//! This module is behind the feature `contract`, and the only one of this crate that knows those crates: the black-box cases
 //! share nothing with what they judge.
 
 mod audit_sink;
@@ -40,9 +42,11 @@ mod introspector;
 mod issuer_registry;
 mod key_source;
 mod log;
+mod replay_cache;
 mod revocations;
 mod role_extractor;
 mod server;
+mod session_store;
 mod signature_verifier;
 mod token_validator;
 mod transport;
@@ -55,8 +59,10 @@ pub use self::findings::{Breach, ContractBroken};
 pub use self::introspector::introspector;
 pub use self::issuer_registry::issuer_registry;
 pub use self::key_source::{KeyOrigin, key_source, refreshing_key_source};
+pub use self::replay_cache::{replay_cache, shared_replay_cache};
 pub use self::revocations::revocations;
 pub use self::role_extractor::{RoleSamples, role_extractor};
+pub use self::session_store::{session_store, shared_session_store};
 pub use self::signature_verifier::{Signed, signature_verifier};
 pub use self::token_validator::token_validator;
 pub use self::transport::{Bounds, transport};

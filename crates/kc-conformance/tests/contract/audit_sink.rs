@@ -82,7 +82,7 @@ struct Broken {
 }
 
 impl AuditSink for Broken {
-    fn record(&self, event: AuditEvent) {
+    fn record(&self, event: AuditEvent<'_>) {
         if self.defect == Some(Defect::Waits) {
             std::thread::sleep(Duration::from_millis(6));
         }

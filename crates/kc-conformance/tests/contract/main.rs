@@ -1,4 +1,4 @@
-//! The contract suites: the implementations that `kc-core` has keep their contracts, and for each clause there is one that
+//! The contract suites: the implementations that `kc-core` and `kc-login` have keep their contracts, and for each clause there is one that
 //! breaks it and is caught by it. A suite that cannot fail proves nothing.
 
 // Clippy lets tests panic; it knows their helper functions by this.
@@ -11,8 +11,10 @@ mod clock;
 mod introspector;
 mod issuer_registry;
 mod key_source;
+mod replay_cache;
 mod revocations;
 mod role_extractor;
+mod session_store;
 mod signature_verifier;
 mod token_validator;
 mod transport;

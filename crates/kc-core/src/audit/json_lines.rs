@@ -2,11 +2,10 @@
 
 use std::fmt;
 use std::fs::OpenOptions;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::{AuditEvent, AuditSink};
@@ -18,13 +17,36 @@ use super::{AuditEvent, AuditSink};
 /// once, and again after it has worked in between. What waits when this is dropped is written, if that takes no more
 /// than a second.
 pub struct JsonLines {
-    events: Option<SyncSender<AuditEvent>>,
-    lost: Arc<AtomicU64>,
+    desk: Arc<Desk>,
     /// Says that everything is written, by being closed.
     done: Mutex<Receiver<()>>,
 }
 
+/// Where lines are left for the thread that writes them.
+#[derive(Default)]
+struct Desk {
+    /// Locked for the time it takes to copy a line, or to take all of them away.
+    waiting: Mutex<Waiting>,
+    /// There is a first line, or there will be no more.
+    news: Condvar,
+}
+
+#[derive(Default)]
+struct Waiting {
+    lines: Vec<u8>,
+    count: usize,
+    lost: u64,
+    closed: bool,
+}
+
 const WAITING: usize = 16_384;
+
+/// How long a line waits for those that come right after it: waking the thread for each of them, and a write for each,
+/// would cost requests more than everything else about the audit.
+const GATHERING: Duration = Duration::from_millis(2);
+
+/// More than this is not kept for the lines of the next turn.
+const USUAL_BYTES: usize = 1 << 20;
 const LAST_CALL: Duration = Duration::from_secs(1);
 
 impl JsonLines {
@@ -49,70 +71,90 @@ impl JsonLines {
     }
 
     fn to(out: impl Write + Send + 'static) -> io::Result<Self> {
-        let (events, waiting) = sync_channel(WAITING);
+        let desk = Arc::<Desk>::default();
         let (writing, done) = sync_channel::<()>(0);
-        let lost = Arc::new(AtomicU64::new(0));
-        let count = Arc::clone(&lost);
+        let lines = Arc::clone(&desk);
         std::thread::Builder::new().name("kc-audit".to_owned()).spawn(move || {
-            write(&waiting, &count, out);
+            lines.write(out);
             drop(writing);
         })?;
-        Ok(Self { events: Some(events), lost, done: Mutex::new(done) })
+        Ok(Self { desk, done: Mutex::new(done) })
     }
 }
 
 impl AuditSink for JsonLines {
-    fn record(&self, event: AuditEvent) {
-        let Some(events) = &self.events else { return };
-        match events.try_send(event) {
-            Ok(()) => {}
-            Err(TrySendError::Full(_)) => {
-                if self.lost.fetch_add(1, Ordering::Relaxed) == 0 {
-                    tracing::error!(target: "kc::audit", "the audit log is not written fast enough: events are lost");
-                }
+    fn record(&self, event: AuditEvent<'_>) {
+        // Made here: a line takes less to hand over than an event.
+        let mut line = event.to_json_line();
+        line.push('\n');
+        let mut waiting = self.desk.waiting();
+        if waiting.count < WAITING {
+            waiting.count += 1;
+            waiting.lines.extend_from_slice(line.as_bytes());
+            if waiting.count == 1 {
+                self.desk.news.notify_one();
             }
-            Err(TrySendError::Disconnected(_)) => {
-                tracing::error!(target: "kc::audit", "the audit log's thread has ended: an event is lost");
+        } else {
+            waiting.lost += 1;
+            if waiting.lost == 1 {
+                drop(waiting);
+                tracing::error!(target: "kc::audit", "the audit log is not written fast enough: events are lost");
             }
         }
     }
 }
 
-/// Everything that waits goes out in one piece; then the buffer is flushed, so that a line is never held back.
-fn write(waiting: &Receiver<AuditEvent>, lost: &AtomicU64, out: impl Write) {
-    let mut out = BufWriter::new(out);
-    let mut failing = false;
-    while let Ok(event) = waiting.recv() {
-        let mut result = line(&mut out, &event);
-        while let Ok(event) = waiting.try_recv() {
-            result = result.and(line(&mut out, &event));
-        }
-        match result.and_then(|()| out.flush()) {
-            Ok(()) => {
-                failing = false;
-                let lost = lost.swap(0, Ordering::Relaxed);
-                if lost > 0 {
-                    tracing::error!(target: "kc::audit", "{lost} audit events were lost");
+impl Desk {
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Everything that waits goes out in one piece, whole lines always: others may append to the same file.
+    fn write(&self, mut out: impl Write) {
+        let mut failing = false;
+        let mut lines = Vec::new();
+        while self.next() {
+            let lost = {
+                let mut waiting = self.waiting();
+                std::mem::swap(&mut waiting.lines, &mut lines);
+                waiting.count = 0;
+                std::mem::take(&mut waiting.lost)
+            };
+            match out.write_all(&lines).and_then(|()| out.flush()) {
+                Ok(()) => {
+                    failing = false;
+                    if lost > 0 {
+                        tracing::error!(target: "kc::audit", "{lost} audit events were lost");
+                    }
                 }
+                Err(error) if !failing => {
+                    failing = true;
+                    tracing::error!(target: "kc::audit", "the audit log cannot be written, events are lost: {error}");
+                }
+                Err(_) => {}
             }
-            Err(error) if !failing => {
-                failing = true;
-                tracing::error!(target: "kc::audit", "the audit log cannot be written, events are lost: {error}");
-            }
-            Err(_) => {}
+            lines.clear();
+            lines.shrink_to(USUAL_BYTES);
         }
     }
-}
 
-fn line(out: &mut impl Write, event: &AuditEvent) -> io::Result<()> {
-    let mut line = event.to_json_line();
-    line.push('\n');
-    out.write_all(line.as_bytes())
+    /// Waits until there are lines; `false` when there will be no more.
+    fn next(&self) -> bool {
+        let idle = |waiting: &mut Waiting| waiting.count == 0 && !waiting.closed;
+        let waiting = self.news.wait_while(self.waiting(), idle).unwrap_or_else(PoisonError::into_inner);
+        if waiting.closed {
+            return waiting.count > 0;
+        }
+        drop(waiting);
+        std::thread::sleep(GATHERING);
+        true
+    }
 }
 
 impl Drop for JsonLines {
     fn drop(&mut self) {
-        drop(self.events.take());
+        self.desk.waiting().closed = true;
+        self.desk.news.notify_one();
         // Closed when the last event is written. A log that nobody reads is left behind.
         let done = self.done.get_mut().unwrap_or_else(PoisonError::into_inner);
         let _ = done.recv_timeout(LAST_CALL);
@@ -170,10 +212,11 @@ mod tests {
     fn a_log_that_nobody_reads_stops_neither_requests_nor_the_end() {
         let (release, held) = sync_channel(0);
         let log = JsonLines::to(Stuck(held)).unwrap();
-        for _ in 0..WAITING + 100 {
+        // Those that are being written, as many as wait, and one more.
+        for _ in 0..=2 * WAITING {
             log.record(event());
         }
-        assert!(log.lost.load(Ordering::Relaxed) > 0);
+        assert!(log.desk.waiting().lost > 0);
         // Neither waits for ever; that they return is what is tested.
         drop(log);
         drop(release);

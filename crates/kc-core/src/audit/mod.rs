@@ -1,15 +1,18 @@
 //! One event for each decision: who, what, when, from where, and why not.
 
 mod json_lines;
+mod line;
+mod ticket;
 
 use std::borrow::Cow;
 use std::fmt;
 use std::net::IpAddr;
-use std::sync::Arc;
 
 use serde::Serialize;
 
 pub use self::json_lines::JsonLines;
+pub use self::ticket::AuditTicket;
+pub(crate) use self::ticket::{Decided, Whom};
 use crate::clock::UnixTime;
 use crate::principal::Principal;
 
@@ -18,7 +21,7 @@ use crate::principal::Principal;
 /// There is no member for a token, a code, a cookie, a secret or a query string.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
-pub struct AuditEvent {
+pub struct AuditEvent<'a> {
     /// When it was decided, as RFC 3339.
     pub time: Rfc3339,
     /// `access`; of sessions `login`, `logout` and `refresh`.
@@ -30,25 +33,25 @@ pub struct AuditEvent {
     /// The response's HTTP status; `null` when the connection was gone before there was one.
     pub status: Option<u16>,
     /// The request's method.
-    pub method: String,
+    pub method: Cow<'a, str>,
     /// The route's pattern.
-    pub route: Option<String>,
+    pub route: Option<Cow<'a, str>>,
     /// The path as it came.
-    pub path: String,
+    pub path: Cow<'a, str>,
     /// The realm.
-    pub realm: String,
+    pub realm: Cow<'a, str>,
     /// The caller's id.
-    pub sub: Option<String>,
+    pub sub: Option<Cow<'a, str>>,
     /// The caller's name.
-    pub username: Option<String>,
+    pub username: Option<Cow<'a, str>>,
     /// The client that got the token.
-    pub client: Option<String>,
+    pub client: Option<Cow<'a, str>>,
     /// The session at Keycloak.
-    pub sid: Option<String>,
+    pub sid: Option<Cow<'a, str>>,
     /// Where the request came from.
     pub ip: Option<IpAddr>,
     /// The request's id.
-    pub request_id: String,
+    pub request_id: Cow<'a, str>,
 }
 
 /// Whom an event is about, as far as that is known.
@@ -97,63 +100,29 @@ pub enum Decision {
     Deny,
 }
 
-impl AuditEvent {
-    /// The event as one line of JSON, without the line break. Control characters, line and paragraph separators and
-    /// marks of writing direction are escaped wherever they came from: nothing in an event makes a second line or
-    /// hides what is in the first.
+impl AuditEvent<'_> {
+    /// The same event, to be kept.
     #[must_use]
-    pub fn to_json_line(&self) -> String {
-        // Room for a usual one.
-        let mut json = Vec::with_capacity(512);
-        // A struct of strings and numbers always serialises, and JSON is UTF-8.
-        let json = serde_json::to_writer(&mut json, self).ok().and_then(|()| String::from_utf8(json).ok());
-        let json = json.unwrap_or_default();
-        // Looking for them letter by letter costs three times as much as everything else here.
-        if json.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
-            return json;
-        }
-        if json.chars().any(is_treacherous) { escape(&json) } else { json }
-    }
-}
-
-/// Controls, and what Unicode calls format characters: marks of direction, joiners, tags, and other invisible ones.
-fn is_treacherous(letter: char) -> bool {
-    letter.is_control()
-        || matches!(
-            letter,
-            '\u{ad}'
-                | '\u{600}'..='\u{605}'
-                | '\u{61c}'
-                | '\u{6dd}'
-                | '\u{70f}'
-                | '\u{180e}'
-                | '\u{200b}'..='\u{200f}'
-                | '\u{2028}'..='\u{202e}'
-                | '\u{2060}'..='\u{206f}'
-                | '\u{feff}'
-                | '\u{fff9}'..='\u{fffb}'
-                | '\u{1bca0}'..='\u{1bca3}'
-                | '\u{1d173}'..='\u{1d17a}'
-                | '\u{e0000}'..='\u{e007f}'
-        )
-}
-
-/// These characters occur in JSON within strings only, where `\u` may stand for them.
-fn escape(json: &str) -> String {
-    use fmt::Write as _;
-    let mut escaped = String::with_capacity(json.len() + 16);
-    for letter in json.chars() {
-        if is_treacherous(letter) {
-            // As JSON writes what is above U+FFFF: in two halves (RFC 8259 §7).
-            for half in letter.encode_utf16(&mut [0; 2]) {
-                // Writing into a string does not fail.
-                let _ = write!(escaped, "\\u{half:04x}");
-            }
-        } else {
-            escaped.push(letter);
+    pub fn into_owned(self) -> AuditEvent<'static> {
+        let owned = |text: Cow<'_, str>| Cow::Owned(text.into_owned());
+        AuditEvent {
+            time: self.time,
+            event: self.event,
+            decision: self.decision,
+            code: self.code,
+            status: self.status,
+            method: owned(self.method),
+            route: self.route.map(owned),
+            path: owned(self.path),
+            realm: owned(self.realm),
+            sub: self.sub.map(owned),
+            username: self.username.map(owned),
+            client: self.client.map(owned),
+            sid: self.sid.map(owned),
+            ip: self.ip,
+            request_id: owned(self.request_id),
         }
     }
-    escaped
 }
 
 /// Takes the events.
@@ -162,8 +131,8 @@ fn escape(json: &str) -> String {
 /// Called once for each decision, from the request's task: it should not block for long. A sink that cannot write
 /// reports that on its own; the request goes on.
 pub trait AuditSink: fmt::Debug + Send + Sync {
-    /// Takes one.
-    fn record(&self, event: AuditEvent);
+    /// Takes one. Whoever keeps it makes it [its own](AuditEvent::into_owned).
+    fn record(&self, event: AuditEvent<'_>);
 
     /// Whether events are wanted at all: none is put together for a sink that does not.
     fn is_on(&self) -> bool {
@@ -176,7 +145,7 @@ pub trait AuditSink: fmt::Debug + Send + Sync {
 pub struct TracingAudit;
 
 impl AuditSink for TracingAudit {
-    fn record(&self, event: AuditEvent) {
+    fn record(&self, event: AuditEvent<'_>) {
         tracing::info!(target: "kc::audit", "{}", event.to_json_line());
     }
 }
@@ -186,65 +155,10 @@ impl AuditSink for TracingAudit {
 pub struct NoAudit;
 
 impl AuditSink for NoAudit {
-    fn record(&self, _: AuditEvent) {}
+    fn record(&self, _: AuditEvent<'_>) {}
 
     fn is_on(&self) -> bool {
         false
-    }
-}
-
-/// An event that waits for its response's status.
-///
-/// Dropped without [`finish`](Self::finish), because the caller went away for example, it is recorded without one.
-#[must_use = "finish it with the response's status"]
-pub struct AuditTicket {
-    // Boxed: every request has a ticket, and most services log few.
-    event: Option<Box<(AuditEvent, Arc<dyn AuditSink>)>>,
-}
-
-impl AuditTicket {
-    pub(crate) fn new(event: AuditEvent, sink: Arc<dyn AuditSink>) -> Self {
-        Self { event: Some(Box::new((event, sink))) }
-    }
-
-    /// For a request that nothing is decided about.
-    pub(crate) fn none() -> Self {
-        Self { event: None }
-    }
-
-    /// Sets the route's pattern, for an adapter that learns it only after the inner router was called.
-    pub fn matched(&mut self, route: &str) {
-        if let Some((event, _)) = self.event.as_deref_mut()
-            && event.route.as_deref() != Some(route)
-        {
-            event.route = Some(route.to_owned());
-        }
-    }
-
-    /// Records the decision with the response's status. `refused`: the code, if the request was refused after all,
-    /// by an extractor of its handler.
-    pub fn finish(mut self, status: u16, refused: Option<&'static str>) {
-        if let Some((event, _)) = self.event.as_deref_mut() {
-            event.status = Some(status);
-            if let Some(code) = refused {
-                event.decision = Decision::Deny;
-                event.code = Some(code);
-            }
-        }
-    }
-}
-
-impl Drop for AuditTicket {
-    fn drop(&mut self) {
-        if let Some((event, sink)) = self.event.take().map(|event| *event) {
-            sink.record(event);
-        }
-    }
-}
-
-impl fmt::Debug for AuditTicket {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AuditTicket").finish_non_exhaustive()
     }
 }
 
@@ -267,82 +181,32 @@ pub(crate) mod tests {
 
     /// Keeps the events.
     #[derive(Debug, Default)]
-    pub(crate) struct Kept(pub(crate) Mutex<Vec<AuditEvent>>);
+    pub(crate) struct Kept(pub(crate) Mutex<Vec<AuditEvent<'static>>>);
 
     impl AuditSink for Kept {
-        fn record(&self, event: AuditEvent) {
-            self.0.lock().unwrap().push(event);
+        fn record(&self, event: AuditEvent<'_>) {
+            self.0.lock().unwrap().push(event.into_owned());
         }
     }
 
-    pub(crate) fn event() -> AuditEvent {
+    pub(crate) fn event() -> AuditEvent<'static> {
         AuditEvent {
             time: Rfc3339(UnixTime::from_millis(1_795_308_973_042)),
             event: "access",
             decision: Decision::Allow,
             code: None,
             status: None,
-            method: "GET".to_owned(),
-            route: Some("/items/{id}".to_owned()),
-            path: "/items/1".to_owned(),
-            realm: "r".to_owned(),
-            sub: Some("s".to_owned()),
-            username: Some("alice".to_owned()),
+            method: "GET".into(),
+            route: Some("/items/{id}".into()),
+            path: "/items/1".into(),
+            realm: "r".into(),
+            sub: Some("s".into()),
+            username: Some("alice".into()),
             client: None,
             sid: None,
             ip: Some([127, 0, 0, 1].into()),
-            request_id: "1".to_owned(),
+            request_id: "1".into(),
         }
-    }
-
-    #[test]
-    fn an_event_is_one_line_with_its_members_in_order() {
-        assert_eq!(
-            AuditEvent { status: Some(200), ..event() }.to_json_line(),
-            r#"{"time":"2026-11-22T00:56:13.042Z","event":"access","decision":"allow","code":null,"status":200,"method":"GET","route":"/items/{id}","path":"/items/1","realm":"r","sub":"s","username":"alice","client":null,"sid":null,"ip":"127.0.0.1","request_id":"1"}"#
-        );
-    }
-
-    #[test]
-    fn nothing_in_an_event_makes_a_second_line_or_hides_the_first() {
-        let nasty = "a\n{\"decision\":\"allow\"}\r\t\u{1b}[2J\u{7f}\u{85}\u{2028}\u{2029}\u{202e}\u{61c}\u{200b}\u{fff9}\u{e0041}\u{0}\"\\";
-        let line =
-            AuditEvent { username: Some(nasty.to_owned()), path: nasty.to_owned(), ..event() }.to_json_line();
-        assert!(line.chars().all(|letter| !is_treacherous(letter)), "{line}");
-        let read: serde_json::Value = serde_json::from_str(&line).unwrap();
-        assert_eq!(read["username"], nasty);
-        assert_eq!(read["path"], nasty);
-    }
-
-    #[test]
-    fn a_ticket_is_recorded_once_with_its_status_or_without_when_dropped() {
-        let kept = Arc::new(Kept::default());
-        let sink = || Arc::clone(&kept) as Arc<dyn AuditSink>;
-        AuditTicket::new(event(), sink()).finish(200, None);
-        AuditTicket::new(event(), sink()).finish(403, Some("missing_roles"));
-        drop(AuditTicket::new(event(), sink()));
-        drop(AuditTicket::none());
-        let events = kept.0.lock().unwrap();
-        let seen: Vec<_> = events.iter().map(|event| (event.status, event.decision, event.code)).collect();
-        assert_eq!(
-            seen,
-            [
-                (Some(200), Decision::Allow, None),
-                (Some(403), Decision::Deny, Some("missing_roles")),
-                (None, Decision::Allow, None)
-            ]
-        );
-    }
-
-    #[test]
-    fn a_route_that_is_learned_late_is_recorded_too() {
-        let kept = Arc::new(Kept::default());
-        let sink = Arc::clone(&kept) as Arc<dyn AuditSink>;
-        let mut ticket = AuditTicket::new(AuditEvent { route: None, ..event() }, sink);
-        ticket.matched("/items/{id}");
-        ticket.finish(200, None);
-        AuditTicket::none().matched("/health");
-        assert_eq!(kept.0.lock().unwrap()[0].route.as_deref(), Some("/items/{id}"));
     }
 
     #[test]

@@ -97,7 +97,7 @@ async fn a_token_that_was_found_good_is_not_validated_again() {
     for _ in 0..10 {
         let principal = setup.come_with(&["Bearer good-1"]).await.unwrap().unwrap();
         assert_eq!(principal.subject(), Some("good-1"));
-        assert_eq!(principal.user().unwrap().subject, "good-1");
+        assert_eq!(principal.user().unwrap().identities[0].subject, "good-1");
     }
     assert_eq!(setup.validated(), 1);
     assert_eq!(setup.come_with(&["bearer good-2"]).await.unwrap().unwrap().subject(), Some("good-2"));

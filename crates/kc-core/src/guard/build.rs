@@ -22,7 +22,7 @@ impl GuardBuilder {
     pub(super) fn new(realm: String) -> Self {
         Self {
             inner: Inner {
-                realm,
+                realm: realm.into(),
                 authenticators: Vec::new(),
                 introspector: None,
                 issuers: None,

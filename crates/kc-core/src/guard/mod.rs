@@ -17,7 +17,7 @@ pub use self::caller::{Caller, Refused, Rejected};
 pub use self::gate::Gate;
 pub use self::pages::Pages;
 use crate::access::Access;
-use crate::audit::{AuditEvent, AuditSink, AuditTicket, Decision, Party, Rfc3339, shortened};
+use crate::audit::{AuditSink, AuditTicket, Decided, Party, Whom, shortened};
 use crate::authenticator::Authenticator;
 use crate::clock::Clock;
 use crate::error::AuthError;
@@ -40,7 +40,7 @@ pub struct Guard {
 
 #[derive(Clone)]
 struct Inner {
-    realm: String,
+    realm: Arc<str>,
     authenticators: Vec<Arc<dyn Authenticator>>,
     introspector: Option<Arc<dyn Introspector>>,
     issuers: Option<Arc<dyn IssuerRegistry>>,
@@ -108,8 +108,8 @@ impl Guard {
         if !self.inner.audit.is_on() {
             return AuditTicket::none();
         }
-        let event = self.about(name, request, code, party, self.inner.realm.clone());
-        AuditTicket::new(event, Arc::clone(&self.inner.audit))
+        let decided = self.decided(name, request, code, Whom::Party(party));
+        AuditTicket::new(decided, Arc::clone(&self.inner.audit))
     }
 
     /// Whether the client's own connection was encrypted, by the word of a trusted proxy; nobody else's counts.
@@ -175,8 +175,10 @@ impl Guard {
         let outcome = outcome.map_err(|error| self.refuse(error));
         let audit = if self.inner.audit.is_on() {
             let known = outcome.as_ref().ok().and_then(Admission::principal);
-            let event = self.access(request, outcome.as_ref().err(), refused.or(known));
-            AuditTicket::new(event, Arc::clone(&self.inner.audit))
+            let whom = refused.or(known).cloned().map_or_else(Whom::default, Whom::Caller);
+            let code = outcome.as_ref().err().map(Refusal::code);
+            let decided = self.decided("access", request, code, whom);
+            AuditTicket::new(decided, Arc::clone(&self.inner.audit))
         } else {
             AuditTicket::none()
         };
@@ -353,40 +355,27 @@ impl Guard {
         self.inner.issuers.as_ref()?.find(principal.claims().issuer.as_deref()?)
     }
 
-    fn access(
-        &self,
-        request: &RequestView<'_>,
-        refusal: Option<&Refusal>,
-        caller: Option<&Principal>,
-    ) -> AuditEvent {
-        let of_issuer = caller.and_then(|caller| self.issuer_of(caller));
-        let realm = of_issuer.map_or_else(|| self.inner.realm.clone(), |issuer| issuer.realm.clone());
-        let party = caller.map(Party::from).unwrap_or_default();
-        self.about("access", request, refusal.map(Refusal::code), party, realm)
-    }
-
-    fn about(
+    fn decided(
         &self,
         event: &'static str,
         request: &RequestView<'_>,
         code: Option<&'static str>,
-        party: Party,
-        realm: String,
-    ) -> AuditEvent {
-        AuditEvent {
-            time: Rfc3339(self.inner.clock.now()),
+        whom: Whom,
+    ) -> Decided {
+        let issuer = match &whom {
+            Whom::Caller(caller) => self.issuer_of(caller),
+            Whom::Party(_) => None,
+        };
+        Decided {
+            time: self.inner.clock.now(),
             event,
-            decision: if code.is_some() { Decision::Deny } else { Decision::Allow },
             code,
-            status: None,
-            method: shortened(request.method, 20).into_owned(),
+            method: origin::method(request.method),
             route: request.route.map(str::to_owned),
             path: shortened(request.path, 1024).into_owned(),
-            realm,
-            sub: party.sub,
-            username: party.username,
-            client: party.client,
-            sid: party.sid,
+            realm: Arc::clone(&self.inner.realm),
+            issuer,
+            whom,
             ip: origin::address(request, &self.inner.trusted_proxies),
             request_id: origin::request_id(request),
         }

@@ -1,10 +1,12 @@
 //! Where a request came from, and what it is called.
 
+use std::borrow::Cow;
 use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::audit::shortened;
 use crate::settings::TrustedProxy;
 use crate::wire::RequestView;
 
@@ -78,6 +80,13 @@ fn parse(node: &str) -> Option<IpAddr> {
     node.strip_prefix('[')?.strip_suffix(']')?.parse().ok()
 }
 
+/// The method: one of the usual, or as much as fits of another.
+pub(super) fn method(name: &str) -> Cow<'static, str> {
+    const USUAL: [&str; 7] = ["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS"];
+    let usual = USUAL.into_iter().find(|usual| *usual == name);
+    usual.map_or_else(|| Cow::Owned(shortened(name, 20).into_owned()), Cow::Borrowed)
+}
+
 /// `X-Request-Id`, if it came once and is short and plain; else a new one.
 pub(super) fn request_id(request: &RequestView<'_>) -> String {
     let plain = |id: &&str| {
@@ -89,23 +98,29 @@ pub(super) fn request_id(request: &RequestView<'_>) -> String {
 
 /// Unique among all that this process and others make, for finding a request again; not a secret.
 fn new_id() -> String {
-    static PROCESS: LazyLock<(RandomState, String)> = LazyLock::new(|| {
+    static PROCESS: LazyLock<(RandomState, [u8; 16])> = LazyLock::new(|| {
         let state = RandomState::new();
-        let name = format!("{:016x}", state.hash_one(u64::MAX));
+        let name = hex(state.hash_one(u64::MAX));
         (state, name)
     });
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let (state, process) = &*PROCESS;
-    let hash = state.hash_one(COUNT.fetch_add(1, Ordering::Relaxed));
+    let hash = hex(state.hash_one(COUNT.fetch_add(1, Ordering::Relaxed)));
     let mut id = String::with_capacity(32);
-    id.push_str(process);
-    // By hand, since formatting costs several times as much.
-    id.extend(hash.to_be_bytes().iter().flat_map(|byte| [hex(byte >> 4), hex(byte & 15)]));
+    for half in [process, &hash] {
+        // They are letters.
+        id.push_str(str::from_utf8(half).unwrap_or_default());
+    }
     id
 }
 
-fn hex(digit: u8) -> char {
-    char::from(if digit < 10 { b'0' + digit } else { b'a' + digit - 10 })
+/// By hand, since formatting costs several times as much.
+fn hex(number: u64) -> [u8; 16] {
+    const DIGITS: [u8; 16] = *b"0123456789abcdef";
+    std::array::from_fn(|at| {
+        let digit = number >> (60 - 4 * at) & 15;
+        DIGITS.get(digit as usize).copied().unwrap_or_default()
+    })
 }
 
 #[cfg(test)]
@@ -158,8 +173,8 @@ mod tests {
 
     #[test]
     fn a_connection_is_encrypted_if_a_trusted_proxy_says_so() {
-        let trusted = trusted();
-        let https = |peer: &str, lines: &[(&'static str, &str)]| {
+        let trusted = trusted("10.0.0.0/8");
+        let https = |peer: &str, lines: &[(&'static str, &'static str)]| {
             let headers = headers(lines);
             let peer = peer.parse().ok();
             let view =

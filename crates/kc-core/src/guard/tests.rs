@@ -6,6 +6,7 @@ use bytes::Bytes;
 use http::HeaderMap;
 
 use super::*;
+use crate::audit::Decision;
 use crate::audit::tests::Kept;
 use crate::authenticator::BearerAuthenticator;
 use crate::clock::{FakeClock, UnixTime};
@@ -269,7 +270,7 @@ async fn a_local_user_is_made_at_first_sight_or_demanded() {
     assert_eq!(demanding.code(&["Bearer nobody"], authenticated()).await, "allowed");
     let creating = setup_with(bearer().users(Arc::clone(&users) as _, true), "{}");
     let known = creating.admit("/x", &["Bearer good"], authenticated()).await.unwrap();
-    assert_eq!(known.principal().unwrap().user().unwrap().subject, "1");
+    assert_eq!(known.principal().unwrap().user().unwrap().identities[0].subject, "1");
     assert_eq!(demanding.code(&["Bearer good"], authenticated()).await, "allowed");
     assert_eq!(crate::users::UserDirectory::list(&*users, 9).await.unwrap().len(), 1);
 }
@@ -299,7 +300,7 @@ async fn every_decision_leaves_one_event_that_says_who_and_why() {
         ]
     );
     assert_eq!(
-        (events[0].client.as_deref(), events[0].realm.as_str(), events[0].route.as_deref()),
+        (events[0].client.as_deref(), &*events[0].realm, events[0].route.as_deref()),
         (Some("web"), "r", Some("/route"))
     );
     assert_eq!(events[0].time.0, UnixTime::from_secs(1000));

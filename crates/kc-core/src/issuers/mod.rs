@@ -75,7 +75,8 @@ pub trait IssuerRegistry: fmt::Debug + Send + Sync {
 /// Issuers that are known at the start.
 #[derive(Clone, Debug, Default)]
 pub struct IssuerList {
-    issuers: HashMap<String, Arc<TrustedIssuer>>,
+    // Who sends tokens chooses what is looked for, but not what is there: a quick hash does.
+    issuers: HashMap<String, Arc<TrustedIssuer>, foldhash::fast::RandomState>,
 }
 
 impl IssuerList {

@@ -23,7 +23,7 @@ use crate::settings::{AuditLog, OpaqueTokens, Settings, SettingsError};
 use crate::transport::Transport;
 #[cfg(feature = "reqwest")]
 use crate::transport::{CircuitBreaker, ReqwestTransport, TransportOptions};
-use crate::users::{MemoryUsers, UserDirectory};
+use crate::users::{Associate, LocalUsers, MemoryUsers, Stage, UserDirectory, UserPipeline};
 use crate::validator::{IntrospectionValidator, JwtValidator, MixedValidator, TokenValidator};
 use crate::wire::{ExemptPaths, cors::CorsPolicy};
 
@@ -55,6 +55,7 @@ pub struct KeycloakBuilder {
     revocations: Option<Arc<dyn Revocations>>,
     roles: Option<Arc<dyn RoleExtractor>>,
     transport: Option<Arc<dyn Transport>>,
+    user_pipeline: Option<UserPipeline>,
     users: Option<Arc<dyn UserDirectory>>,
 }
 
@@ -111,9 +112,17 @@ impl KeycloakBuilder {
         self
     }
 
-    /// Sets where local users are kept. Default: in memory.
+    /// Sets where local users are kept. Default: in memory. Needed when the settings name a data base of users: `kc-store`
+    /// opens it.
     pub fn users(mut self, users: Arc<dyn UserDirectory>) -> Self {
         self.users = Some(users);
+        self
+    }
+
+    /// Sets the steps by which local users sign in. Default: [`UserPipeline::standard`], where only the settings' own realm
+    /// may [associate](Associate) somebody with a user who was there before.
+    pub fn user_pipeline(mut self, pipeline: UserPipeline) -> Self {
+        self.user_pipeline = Some(pipeline);
         self
     }
 
@@ -166,7 +175,20 @@ impl KeycloakBuilder {
             list = list.with(issuer, realm.trusted(source)?);
             trusted.push(issuer.to_owned());
         }
-        let users = self.users.unwrap_or_else(|| Arc::new(MemoryUsers::default()));
+        let users = match self.users {
+            Some(users) => users,
+            None if settings.users_database().is_none() => Arc::new(MemoryUsers::default()),
+            None => {
+                let what = "names a data base that nothing opens".to_owned();
+                let remedy = "give Keycloak::builder().users(…) kc-store's SqlUsers, or leave it unset";
+                return Err(SettingsError::unusable("USERS_DATABASE", what, remedy));
+            }
+        };
+        let pipeline = self.user_pipeline.unwrap_or_else(|| {
+            let associate = Associate::by_verified_email().of_issuer(server.issuer());
+            UserPipeline::standard().replace(Stage::Associate, Arc::new(associate))
+        });
+        let users = LocalUsers::new(users).create(settings.create_users()).pipeline(pipeline);
         let issuers = Arc::new(list);
         let bearer = match issuers.find(server.issuer()) {
             // Without a detour.
@@ -179,7 +201,7 @@ impl KeycloakBuilder {
             ),
         };
         let bearer = bearer
-            .users(Arc::clone(&users), settings.create_users())
+            .local_users(users.clone())
             .revocations(Arc::clone(&revocations))
             .remember(settings.token_cache_bytes())
             .clock(Arc::clone(&clock));

@@ -21,10 +21,9 @@
 
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, TryLockError, Weak};
 use std::time::Duration;
 
-use arc_swap::ArcSwapOption;
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::{Method, Request, Uri};
@@ -87,7 +86,8 @@ struct Shared {
     transport: Arc<dyn Transport>,
     uri: Uri,
     options: RemoteKeysOptions,
-    held: ArcSwapOption<Held>,
+    /// Locked to look at it, and to put another one in its place.
+    held: RwLock<Option<Arc<Held>>>,
     control: Mutex<Control>,
 }
 
@@ -143,7 +143,7 @@ impl RemoteKeys {
     #[must_use]
     pub fn new(transport: Arc<dyn Transport>, uri: Uri, options: RemoteKeysOptions) -> Self {
         let control = Mutex::new(Control::default());
-        Self { shared: Arc::new(Shared { transport, uri, options, held: ArcSwapOption::empty(), control }) }
+        Self { shared: Arc::new(Shared { transport, uri, options, held: RwLock::default(), control }) }
     }
 
     /// Asks now, so that the first request need not wait.
@@ -194,23 +194,26 @@ impl Shared {
         self.control.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Looks at what serves, and sees to it that it is renewed in time. No lock, no counter: this is done for each
-    /// request.
+    fn held(&self) -> RwLockReadGuard<'_, Option<Arc<Held>>> {
+        self.held.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Looks at what serves, and sees to it that it is renewed in time. This is done for each request.
     fn with_current<T>(self: &Arc<Self>, look: impl FnOnce(&Held) -> T) -> Option<T> {
-        let held = self.held.load();
-        let held = held.as_ref()?;
         let now = Instant::now();
-        if now >= held.dead_at {
-            return None;
-        }
-        if now >= held.renew_at {
+        let (seen, ages) = {
+            let held = self.held();
+            let held = held.as_ref().filter(|held| now < held.dead_at)?;
+            (look(held), now >= held.renew_at)
+        };
+        if ages {
             self.renew_in_background();
         }
-        Some(look(held))
+        Some(seen)
     }
 
     fn serving(&self) -> Option<Arc<Held>> {
-        self.held.load_full().filter(|held| Instant::now() < held.dead_at)
+        self.held().clone().filter(|held| Instant::now() < held.dead_at)
     }
 
     async fn refresh_without_keys(self: &Arc<Self>) -> Result<Arc<KeySet>, KeysUnavailable> {
@@ -368,24 +371,26 @@ impl Shared {
     /// Replaces what is held. The set, if it is not the same as before.
     fn hold(&self, parsed: ParsedJwks) -> Option<Arc<KeySet>> {
         let ParsedJwks { keys, fingerprint, .. } = parsed;
-        let before = self.held.load_full();
+        let before = self.held().clone();
         let (set, is_new) = match &before {
             Some(held) if held.fingerprint == fingerprint => (Arc::clone(&held.set), false),
             _ => {
-                let generation = before.map_or(1, |held| held.set.generation() + 1);
+                let generation = before.as_ref().map_or(1, |held| held.set.generation() + 1);
                 (Arc::new(KeySet::new(keys, generation)), true)
             }
         };
         let now = Instant::now();
         let fresh_for = jittered(self.options.ttl.mul_f64(0.75), 0.15).max(KEYLESS_INTERVAL);
         let renew_at = later(now, fresh_for);
-        self.held.store(Some(Arc::new(Held {
+        let held = Held {
             set: Arc::clone(&set),
             fingerprint,
             fetched_at: now,
             renew_at,
             dead_at: later(now, self.options.ttl.saturating_add(self.options.max_stale)),
-        })));
+        };
+        // What was there is dropped here and not under the lock: `before` holds it.
+        *self.held.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(held));
         is_new.then_some(set)
     }
 }

@@ -2,17 +2,16 @@
 
 use std::collections::HashMap;
 use std::hash::BuildHasher;
-use std::sync::Arc;
+use std::sync::{PoisonError, RwLock};
 
-use arc_swap::ArcSwap;
 use foldhash::fast::RandomState;
 
 use crate::clock::UnixTime;
 
-/// A map whose readers wait for nobody. It is made of many small maps, so that a writer, who replaces a map with a
-/// changed copy, copies little.
+/// A map that is made of many small ones, each with its lock: it is held for a look or for an insertion, and whoever
+/// writes keeps few from reading.
 pub(super) struct Marks {
-    buckets: Vec<ArcSwap<Bucket>>,
+    buckets: Vec<RwLock<Bucket>>,
     hasher: RandomState,
 }
 
@@ -22,20 +21,16 @@ const BUCKETS: usize = 256;
 
 impl Default for Marks {
     fn default() -> Self {
-        let empty = Arc::<Bucket>::default();
-        Self {
-            buckets: (0..BUCKETS).map(|_| ArcSwap::new(Arc::clone(&empty))).collect(),
-            hasher: RandomState::default(),
-        }
+        Self { buckets: (0..BUCKETS).map(|_| RwLock::default()).collect(), hasher: RandomState::default() }
     }
 }
 
 impl Marks {
     pub(super) fn get(&self, name: &str) -> Option<UnixTime> {
-        self.bucket(name)?.load().get(name).copied()
+        self.bucket(name)?.read().unwrap_or_else(PoisonError::into_inner).get(name).copied()
     }
 
-    /// To be called by one at a time. Of two times for a name the later one holds.
+    /// Of two times for a name the later one holds.
     pub(super) fn put(&self, name: &str, time: UnixTime) {
         self.change(name, |bucket| {
             let held = bucket.entry(name.into()).or_insert(time);
@@ -43,23 +38,21 @@ impl Marks {
         });
     }
 
-    /// To be called by one at a time. What was put again later stays.
+    /// What was put again later stays.
     pub(super) fn remove(&self, name: &str, time: UnixTime) {
-        if self.get(name) == Some(time) {
-            self.change(name, |bucket| {
+        self.change(name, |bucket| {
+            if bucket.get(name) == Some(&time) {
                 bucket.remove(name);
-            });
-        }
+            }
+        });
     }
 
     fn change(&self, name: &str, change: impl FnOnce(&mut Bucket)) {
         let Some(bucket) = self.bucket(name) else { return };
-        let mut copy = Bucket::clone(&bucket.load());
-        change(&mut copy);
-        bucket.store(Arc::new(copy));
+        change(&mut bucket.write().unwrap_or_else(PoisonError::into_inner));
     }
 
-    fn bucket(&self, name: &str) -> Option<&ArcSwap<Bucket>> {
+    fn bucket(&self, name: &str) -> Option<&RwLock<Bucket>> {
         let index = usize::try_from(self.hasher.hash_one(name) % BUCKETS as u64).ok()?;
         self.buckets.get(index)
     }

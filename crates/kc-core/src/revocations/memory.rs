@@ -3,9 +3,8 @@
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 
-use arc_swap::ArcSwap;
 use async_trait::async_trait;
 
 use super::marks::Marks;
@@ -18,7 +17,7 @@ use crate::token::Claims;
 /// When there is no room left the oldest gives way, and with it every token of that issuer which is as old as it: those
 /// have to be fetched anew, and what was revoked stays so.
 pub struct MemoryRevocations {
-    issuers: ArcSwap<Issuers>,
+    issuers: RwLock<Issuers>,
     limit: usize,
     clock: Arc<dyn Clock>,
 }
@@ -76,7 +75,7 @@ impl MemoryRevocations {
     /// Holds `limit` sessions, users and tokens at most for each issuer. For zero it is one.
     #[must_use]
     pub fn new(limit: usize) -> Self {
-        Self { issuers: ArcSwap::default(), limit: limit.max(1), clock: Arc::new(SystemClock) }
+        Self { issuers: RwLock::default(), limit: limit.max(1), clock: Arc::new(SystemClock) }
     }
 
     /// Sets the clock, which says when a session was revoked. Default: the system's.
@@ -86,18 +85,17 @@ impl MemoryRevocations {
         self
     }
 
+    /// Locked to look an issuer up, and once in its life to put it there.
+    fn issuers(&self) -> RwLockReadGuard<'_, Issuers> {
+        self.issuers.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn of(&self, issuer: &str) -> Arc<OfIssuer> {
-        if let Some(known) = self.issuers.load().get(issuer) {
+        if let Some(known) = self.issuers().get(issuer) {
             return Arc::clone(known);
         }
-        let new = Arc::<OfIssuer>::default();
-        // Who loses the race for a name takes what the winner has put there.
-        self.issuers.rcu(|issuers| {
-            let mut issuers = HashMap::clone(issuers);
-            issuers.entry(issuer.into()).or_insert_with(|| Arc::clone(&new));
-            issuers
-        });
-        self.issuers.load().get(issuer).map_or(new, Arc::clone)
+        let mut issuers = self.issuers.write().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(issuers.entry(issuer.into()).or_default())
     }
 }
 
@@ -152,7 +150,7 @@ impl OfIssuer {
 #[async_trait]
 impl Revocations for MemoryRevocations {
     fn is_revoked(&self, claims: &Claims) -> bool {
-        let issuers = self.issuers.load();
+        let issuers = self.issuers();
         let issuer = claims.issuer.as_deref().and_then(|issuer| issuers.get(issuer));
         issuer.is_some_and(|issuer| issuer.concerns(claims))
     }
@@ -175,7 +173,7 @@ impl Revocations for MemoryRevocations {
 /// How many, not whose.
 impl fmt::Debug for MemoryRevocations {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let issuers = self.issuers.load();
+        let issuers = self.issuers();
         let counts: HashMap<_, _> = issuers
             .iter()
             .map(|(issuer, of)| (issuer, of.order.lock().unwrap_or_else(PoisonError::into_inner).len()))

@@ -41,7 +41,7 @@ pub enum Revocation {
 ///
 /// # Contract
 /// - `is_revoked` is asked for each request, whether its token is remembered or new: it answers from memory, at once,
-///   without waiting for a lock.
+///   without waiting for a lock that is held longer than an insertion takes.
 /// - What `revoke` has confirmed with `Ok` is revoked for every later `is_revoked` of this process, and stays so until
 ///   no token that it concerns can be good any more. A store that has no room left refuses more, never less.
 /// - A token without `iat` is revoked by whatever goes by time, since nothing tells that it is newer.

@@ -6,10 +6,9 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use arc_swap::ArcSwapOption;
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::header::ACCEPT;
@@ -35,9 +34,13 @@ struct Inner {
     uri: Uri,
     issuer: String,
     timeout: Duration,
-    asked_at: ArcSwapOption<Instant>,
+    made_at: Instant,
+    /// Milliseconds after `made_at`; [`NEVER`] before the first time.
+    asked_at: AtomicU64,
     asking: AtomicBool,
 }
+
+const NEVER: u64 = u64::MAX;
 
 /// How old the answer may be when a request comes.
 const INTERVAL: Duration = Duration::from_secs(30);
@@ -50,8 +53,17 @@ impl RealmRevocations {
         issuer: String,
         timeout: Duration,
     ) -> Self {
-        let (asked_at, asking) = (ArcSwapOption::empty(), AtomicBool::new(false));
-        Self { inner: Arc::new(Inner { revocations, transport, uri, issuer, timeout, asked_at, asking }) }
+        let inner = Inner {
+            revocations,
+            transport,
+            uri,
+            issuer,
+            timeout,
+            made_at: Instant::now(),
+            asked_at: AtomicU64::new(NEVER),
+            asking: AtomicBool::new(false),
+        };
+        Self { inner: Arc::new(inner) }
     }
 
     /// Asks now, unless somebody does already.
@@ -69,7 +81,8 @@ impl RealmRevocations {
     }
 
     fn is_due(&self) -> bool {
-        self.inner.asked_at.load().as_ref().is_none_or(|at| at.elapsed() >= INTERVAL)
+        let asked_at = self.inner.asked_at.load(Ordering::Relaxed);
+        asked_at == NEVER || self.inner.made_at.elapsed() >= Duration::from_millis(asked_at) + INTERVAL
     }
 }
 
@@ -80,7 +93,8 @@ impl Inner {
             return None;
         }
         // Also when nothing comes of it: a server that does not answer is not asked at every request.
-        self.asked_at.store(Some(Arc::new(Instant::now())));
+        let since = u64::try_from(self.made_at.elapsed().as_millis()).unwrap_or_default();
+        self.asked_at.store(since, Ordering::Relaxed);
         Some(Turn(Arc::clone(self)))
     }
 

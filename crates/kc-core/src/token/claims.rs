@@ -118,7 +118,7 @@ impl Claims {
             amr: list("amr")?,
             scope: match payload.get("scope") {
                 None => Names::default(),
-                Some(Value::String(scope)) => Names::of(scope.split(' ').filter(|word| !word.is_empty())),
+                Some(Value::String(scope)) => Names::new(scope.split(' ').filter(|word| !word.is_empty())),
                 Some(_) => return Err(malformed("scope", A_STRING)),
             },
             username: text("preferred_username")?,
@@ -179,7 +179,7 @@ fn list(value: Option<&Value<'_>>, claim: &'static str) -> Result<Option<Names>,
             if !items.iter().all(|item| matches!(item, Value::String(_))) {
                 return Err(malformed(claim, A_LIST));
             }
-            Ok(Some(Names::of(items.iter().filter_map(|item| match item {
+            Ok(Some(Names::new(items.iter().filter_map(|item| match item {
                 Value::String(name) => Some(name.as_ref()),
                 _ => None,
             }))))
@@ -191,7 +191,7 @@ fn list(value: Option<&Value<'_>>, claim: &'static str) -> Result<Option<Names>,
 /// RFC 7519 §4.1.3: an array, or a single string.
 fn audience(payload: &Object<'_>) -> Result<Option<Names>, TokenError> {
     match payload.get("aud") {
-        Some(Value::String(one)) => Ok(Some(Names::of([one.as_ref()].into_iter()))),
+        Some(Value::String(one)) => Ok(Some(Names::new([one.as_ref()]))),
         many => list(many, "aud").map_err(|_| malformed("aud", "a string or an array of strings")),
     }
 }

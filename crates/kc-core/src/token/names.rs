@@ -1,85 +1,85 @@
 //! A few names in one piece of memory.
 
+use std::cell::Cell;
 use std::fmt;
 use std::sync::Arc;
 
-/// A list of names, such as roles or audiences: three pieces of memory however many there are, cheap to clone.
+/// A list of names, such as roles or audiences: one piece of memory however many there are, cheap to clone.
 #[derive(Clone, Default, Eq, PartialEq)]
 pub struct Names {
-    list: Option<Arc<List>>,
+    /// The names, one after the other, each behind a letter that says how long it is.
+    list: Option<Arc<str>>,
 }
 
-#[derive(Eq, PartialEq)]
-struct List {
-    /// One after the other.
-    text: String,
-    /// Where each ends.
-    ends: Vec<u32>,
+/// The letter for a length in bytes: the one with that number, most often a single byte.
+///
+/// Numbers between stand for no letter (they are UTF-16's surrogates) and are left out. From 1,112,064 bytes on there is
+/// none at all; neither a token nor an answer that is read may be half as long.
+fn letter(length: usize) -> Option<char> {
+    let number = u32::try_from(length).ok()?;
+    char::from_u32(if number < FIRST_SURROGATE { number } else { number.saturating_add(SURROGATES) })
 }
+
+fn length(letter: char) -> usize {
+    let number = u32::from(letter);
+    let length = if number < FIRST_SURROGATE { number } else { number.saturating_sub(SURROGATES) };
+    length as usize
+}
+
+const FIRST_SURROGATE: u32 = 0xd800;
+const SURROGATES: u32 = 0x800;
 
 impl Names {
-    /// The names in the order given, doubles included.
+    /// The names in the order given, doubles included. One of a megabyte and more is left out.
     #[must_use]
     pub fn new<S: AsRef<str>>(names: impl IntoIterator<Item = S>) -> Self {
-        Self::with_room(names, 0, 0)
-    }
-
-    /// The same for names that are at hand already: nothing grows, and nothing is left over.
-    pub(crate) fn of<'n>(names: impl Iterator<Item = &'n str> + Clone) -> Self {
-        let (count, bytes) =
-            names.clone().fold((0, 0), |(count, bytes), name| (count + 1, bytes + name.len()));
-        Self::with_room(names, count, bytes)
-    }
-
-    fn with_room<S: AsRef<str>>(names: impl IntoIterator<Item = S>, count: usize, bytes: usize) -> Self {
-        let mut text = String::with_capacity(bytes);
-        let mut ends = Vec::with_capacity(count);
-        for name in names {
-            text.push_str(name.as_ref());
-            // A list of more than 4 GiB cannot come out of a token of 48 KiB; whoever builds one gets a short list.
-            let Ok(end) = u32::try_from(text.len()) else { break };
-            ends.push(end);
+        thread_local! {
+            // Where lists are put together: their own memory is then of the right size, and the only one asked for.
+            static DRAFT: Cell<String> = const { Cell::new(String::new()) };
         }
-        Self { list: (!ends.is_empty()).then(|| Arc::new(List { text, ends })) }
+        // Taken, not borrowed: whoever gives the names may make lists, too.
+        let mut draft = DRAFT.take();
+        draft.clear();
+        for name in names {
+            let name = name.as_ref();
+            if let Some(letter) = letter(name.len()) {
+                draft.push(letter);
+                draft.push_str(name);
+            }
+        }
+        let list = (!draft.is_empty()).then(|| Arc::from(draft.as_str()));
+        DRAFT.set(draft);
+        Self { list }
     }
 
     /// How many there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.list.as_ref().map_or(0, |list| list.ends.len())
+        self.iter().count()
     }
 
     /// Whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.list.is_none()
     }
 
     /// In the order they came.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
-        let (text, ends) = match &self.list {
-            Some(list) => (list.text.as_str(), list.ends.as_slice()),
-            None => ("", &[][..]),
-        };
-        let mut start = 0;
-        ends.iter().filter_map(move |end| {
-            let name = text.get(start..*end as usize);
-            start = *end as usize;
-            name
+        let mut rest = self.list.as_deref().unwrap_or_default();
+        std::iter::from_fn(move || {
+            let mut letters = rest.chars();
+            let length = length(letters.next()?);
+            let (name, others) = letters.as_str().split_at_checked(length)?;
+            rest = others;
+            Some(name)
         })
     }
 
     /// Whether `name` is among them; case matters.
     #[must_use]
     pub fn contains(&self, name: &str) -> bool {
-        let Some(list) = &self.list else { return false };
-        let mut start = 0;
-        // The length first: most are told apart by it, without looking at the text.
-        list.ends.iter().any(|end| {
-            let have = start..*end as usize;
-            start = have.end;
-            have.len() == name.len() && list.text.as_bytes().get(have) == Some(name.as_bytes())
-        })
+        self.iter().any(|have| have == name)
     }
 
     /// In alphabetical order (by code point), each once.
@@ -123,6 +123,25 @@ mod tests {
         assert!(names.contains("ä") && names.contains("") && !names.contains("B"));
         assert_eq!((names.len(), format!("{names:?}")), (4, r#"["b", "", "ä", "b"]"#.to_owned()));
         assert_eq!(names.to_vec().len(), 4);
+    }
+
+    #[test]
+    fn names_of_any_length_come_back() {
+        for length in [1, 127, 128, 2_047, 2_048, 0xd7ff, 0xd800, 0xe000, 0xffff, 0x1_0000, 1_112_063] {
+            let names = ["a", &"b".repeat(length), "c"];
+            assert!(Names::new(names).iter().eq(names), "{length}");
+        }
+        let names = ["a", &"b".repeat(1_112_064), "c"];
+        assert!(Names::new(names).iter().eq(["a", "c"]));
+    }
+
+    #[test]
+    fn names_that_are_made_while_others_are_stay_apart() {
+        let inner = ["b", "c"].map(|name| Names::new([name, "d"]).iter().collect::<String>());
+        assert_eq!(inner, ["bd", "cd"]);
+        let outer =
+            Names::new(["a", "e"].iter().map(|name| Names::new([name, "d"]).iter().collect::<String>()));
+        assert_eq!(outer.to_vec(), ["ad", "ed"]);
     }
 
     #[test]

@@ -106,3 +106,26 @@ async fn nobody_comes_in_for_the_first_time_when_users_are_not_created() {
     let answer = service.get("/admin/users", &token).await;
     answer.assert_json(200, r#"{"message":"Admin access granted","admin_user":"alice","users":[]}"#);
 }
+
+#[tokio::test]
+async fn users_in_a_file_are_there_when_the_service_starts_again_and_are_all_who_may_come() {
+    let issuer = issuer().await;
+    let folder = tempfile::TempDir::new().unwrap();
+    let url = format!("sqlite:{}", folder.path().join("users.db").display());
+    let first = Setup::of(&issuer).set("USERS_DATABASE", &url).start().await;
+    let before = listed(&first, &issuer).await;
+    assert!(!first.stderr().contains("USERS_DATABASE"), "{}", first.stderr());
+    drop(first);
+    let setup = Setup::of(&issuer).set("USERS_DATABASE", &url).set("KEYCLOAK_CREATE_USERS", "false");
+    let second = setup.start().await;
+    assert_eq!(listed(&second, &issuer).await, before);
+    let frank = issuer.token("frank", "api").await.unwrap();
+    second.get("/me", &frank).await.assert_refused(401, "user_unknown");
+}
+
+#[tokio::test]
+async fn users_in_memory_are_warned_of() {
+    let issuer = issuer().await;
+    let service = Service::of(&issuer).await;
+    assert!(service.stderr().contains("USERS_DATABASE is not set"), "{}", service.stderr());
+}

@@ -30,11 +30,11 @@ use crate::service::{Empty, Item, Items, LIST, ME};
 
 /// Keeps the events.
 #[derive(Debug, Default)]
-struct Kept(Mutex<Vec<AuditEvent>>);
+struct Kept(Mutex<Vec<AuditEvent<'static>>>);
 
 impl AuditSink for Kept {
-    fn record(&self, event: AuditEvent) {
-        self.0.lock().unwrap().push(event);
+    fn record(&self, event: AuditEvent<'_>) {
+        self.0.lock().unwrap().push(event.into_owned());
     }
 }
 

@@ -1,5 +1,6 @@
 //! A guard whose events are kept, and tokens with whatever role.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
@@ -21,8 +22,9 @@ pub(crate) struct Decisions(Arc<Mutex<Vec<Decided>>>);
 pub(crate) type Decided = (Option<String>, Decision);
 
 impl AuditSink for Decisions {
-    fn record(&self, event: AuditEvent) {
-        self.0.lock().unwrap().push((event.route, event.decision));
+    fn record(&self, event: AuditEvent<'_>) {
+        let route = event.route.map(Cow::into_owned);
+        self.0.lock().unwrap().push((route, event.decision));
     }
 }
 

@@ -16,17 +16,13 @@ const MANY: usize = 6_000;
 pub(crate) fn measure(setting: &Setting, subjects: &[Subject]) -> Result<(), Failed> {
     println!("{:<34} {:>12} {:>7}", "", "instructions", "ratio");
     for subject in subjects {
-        let body = {
-            let server = Server::start(subject.command(), "me", &setting.guarded("off"))?;
-            server.ask(setting.tokens().take(1))?
-        };
         let log = setting.audit_log(subject);
         let (quiet, logging) = (setting.guarded("off"), setting.guarded(&log));
-        let plain = [("BENCH_ME", body.as_str())];
+        let plain = setting.plain();
         println!("{}", subject.name);
         let mut base = None;
         for (what, role, environment, tokens) in [
-            ("not protected", "plain", &plain[..], 1),
+            ("not protected", "plain", &plain, 1),
             ("protected, one token", "me", &quiet, 1),
             ("protected, 2,000 tokens", "me", &quiet, setting.tokens.len()),
             ("protected and logged, one token", "me", &logging, 1),

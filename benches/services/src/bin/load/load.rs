@@ -7,7 +7,7 @@ use bench_services::Failed;
 use serde::Deserialize;
 
 use crate::server::Server;
-use crate::{Setting, Subject};
+use crate::{Effort, Setting, Subject};
 
 /// What `wrk` says of a run.
 #[derive(Debug, Deserialize)]
@@ -30,9 +30,9 @@ struct Case<'a> {
     plain: usize,
 }
 
-/// The best of its rounds.
+/// What a round has shown.
 #[derive(Clone, Copy, Debug)]
-struct Best {
+struct Round {
     /// CPU time of a request, in microseconds.
     cpu: f64,
     per_second: f64,
@@ -40,14 +40,10 @@ struct Best {
     p99: u32,
 }
 
-/// Takes the cases in turns, so that what else the machine does meets them all alike.
+/// Takes the cases in turns, so that what else the machine does meets them all alike. A ratio is the median of those of
+/// each turn; the rest is of the turn in which a request cost least.
 #[expect(clippy::print_stdout, reason = "a table is what it is for")]
-pub(crate) fn measure(
-    setting: &Setting,
-    subjects: &[Subject],
-    rounds: u32,
-    seconds: u32,
-) -> Result<(), Failed> {
+pub(crate) fn measure(setting: &Setting, subjects: &[Subject], effort: &Effort) -> Result<(), Failed> {
     println!(
         "{:<34} {:>12} {:>7} {:>10} {:>9} {:>9}",
         "", "CPU/request", "ratio", "requests/s", "p50", "p99"
@@ -55,53 +51,64 @@ pub(crate) fn measure(
     for subject in subjects {
         let log = setting.audit_log(subject);
         let quiet = Server::start(subject.command(), "me", &setting.guarded("off"))?;
-        let logging = Server::start(subject.command(), "me", &setting.guarded(&log))?;
         let body = quiet.ask(setting.tokens())?;
-        if logging.ask(setting.tokens())? != body {
-            return Err("two services answer differently".into());
-        }
-        let plain = Server::start(subject.command(), "plain", &[("BENCH_ME", &body)])?;
+        let logging = if effort.logging {
+            let logging = Server::start(subject.command(), "me", &setting.guarded(&log))?;
+            if logging.ask(setting.tokens())? != body {
+                return Err("two services answer differently".into());
+            }
+            Some(logging)
+        } else {
+            None
+        };
+        let plain = Server::start(subject.command(), "plain", &setting.plain())?;
         if plain.ask(setting.tokens().take(1))? != body {
             return Err("the service without protection answers something else".into());
         }
-        let case = |what, server, tokens, plain| Case { what, server, tokens, plain };
-        let (one, all) = (setting.one.as_path(), setting.all.as_path());
-        let cases = [
-            case("not protected, one token", &plain, one, 0),
-            case("protected, one token", &quiet, one, 0),
-            case("protected and logged, one token", &logging, one, 0),
-            case("not protected, 2,000 tokens", &plain, all, 3),
-            case("protected, 2,000 tokens", &quiet, all, 3),
-            case("protected and logged, 2,000 tokens", &logging, all, 3),
-        ];
-        let mut best = cases.each_ref().map(|_| Best { cpu: f64::MAX, per_second: 0.0, p50: 0, p99: 0 });
-        for _ in 0..rounds {
-            for (case, best) in cases.iter().zip(&mut best) {
-                let run = case.run(seconds)?;
-                if run.cpu < best.cpu {
-                    *best = run;
-                }
+        let mut cases = Vec::new();
+        for (tokens, unprotected, protected, logged) in [
+            (&setting.one, "not protected, one token", "protected, one token", "the same, logged"),
+            (&setting.all, "not protected, 2,000 tokens", "protected, 2,000 tokens", "the same, logged"),
+        ] {
+            let base = cases.len();
+            cases.push(Case { what: unprotected, server: &plain, tokens, plain: base });
+            cases.push(Case { what: protected, server: &quiet, tokens, plain: base });
+            if let Some(logging) = &logging {
+                cases.push(Case { what: logged, server: logging, tokens, plain: base });
+            }
+        }
+        let mut rounds = vec![Vec::new(); cases.len()];
+        for _ in 0..effort.rounds {
+            for (case, rounds) in cases.iter().zip(&mut rounds) {
+                rounds.push(case.run(effort.seconds)?);
             }
         }
         println!("{}", subject.name);
-        for (case, of) in cases.iter().zip(&best) {
-            let plain = best.get(case.plain).map_or(of.cpu, |plain| plain.cpu);
+        for (case, of) in cases.iter().zip(&rounds) {
+            let plain = rounds.get(case.plain).unwrap_or(of);
+            let mut ratios: Vec<f64> = plain.iter().zip(of).map(|(plain, of)| plain.cpu / of.cpu).collect();
+            let best = of.iter().copied().min_by(|a, b| a.cpu.total_cmp(&b.cpu)).ok_or("no rounds")?;
             println!(
                 "  {:<32} {:>9.2} µs {:>7.3} {:>10.0} {:>6} µs {:>6} µs",
                 case.what,
-                of.cpu,
-                plain / of.cpu,
-                of.per_second,
-                of.p50,
-                of.p99
+                best.cpu,
+                median(&mut ratios),
+                best.per_second,
+                best.p50,
+                best.p99
             );
         }
     }
     Ok(())
 }
 
+fn median(of: &mut [f64]) -> f64 {
+    of.sort_by(f64::total_cmp);
+    of.get(of.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
 impl Case<'_> {
-    fn run(&self, seconds: u32) -> Result<Best, Failed> {
+    fn run(&self, seconds: u32) -> Result<Round, Failed> {
         const SCRIPT: &str = include_str!("rotate.lua");
         let script = self.tokens.with_file_name("rotate.lua");
         std::fs::write(&script, SCRIPT)?;
@@ -122,7 +129,7 @@ impl Case<'_> {
         }
         #[expect(clippy::cast_precision_loss, reason = "a minute of microseconds is exact in it")]
         let elapsed = run.micros as f64 / 1e6;
-        Ok(Best {
+        Ok(Round {
             cpu: cpu.as_secs_f64() * 1e6 / f64::from(run.requests),
             per_second: f64::from(run.requests) / elapsed,
             p50: run.p50,

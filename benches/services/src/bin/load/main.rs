@@ -1,6 +1,6 @@
 //! Puts load on services and prints what a request costs them, protected against not protected.
 //!
-//! `bench-load [--rounds N] [--seconds N] [--instructions] NAME=PROGRAM…`: each program is called with `me` and with
+//! `bench-load [--rounds N] [--seconds N] [--without-logging | --instructions] NAME=PROGRAM…`: each program is called with `me` and with
 //! `plain`, as the crate's own are; without any, those are measured. `wrk` makes the load, or with `--instructions` a
 //! counted number of requests under callgrind does.
 
@@ -39,6 +39,14 @@ struct Setting {
     all: PathBuf,
 }
 
+/// How long it takes, and whether the services keep an audit log.
+#[derive(Debug)]
+struct Effort {
+    rounds: u32,
+    seconds: u32,
+    logging: bool,
+}
+
 const TOKENS: usize = 2_000;
 
 impl Setting {
@@ -71,6 +79,13 @@ impl Setting {
         keycloak.chain([("AUDIT_LOG", audit)]).collect()
     }
 
+    /// The realm, and about whom the service without protection speaks.
+    fn plain(&self) -> Vec<(&str, &str)> {
+        let mut environment = self.guarded("off");
+        environment.extend(self.tokens.first().map(|token| ("BENCH_TOKEN", token.as_str())));
+        environment
+    }
+
     fn audit_log(&self, subject: &Subject) -> String {
         self.folder.path().join(format!("{}.jsonl", subject.name)).display().to_string()
     }
@@ -79,14 +94,15 @@ impl Setting {
 #[tokio::main]
 async fn main() -> Result<ExitCode, Failed> {
     let mut arguments = std::env::args().skip(1);
-    let (mut rounds, mut seconds, mut counting) = (8, 3, false);
+    let (mut effort, mut counting) = (Effort { rounds: 8, seconds: 3, logging: true }, false);
     let mut subjects = Vec::new();
     while let Some(argument) = arguments.next() {
         let mut number =
             || arguments.next().ok_or("a number is missing")?.parse::<u32>().map_err(Failed::from);
         match argument.as_str() {
-            "--rounds" => rounds = number()?,
-            "--seconds" => seconds = number()?,
+            "--rounds" => effort.rounds = number()?,
+            "--seconds" => effort.seconds = number()?,
+            "--without-logging" => effort.logging = false,
             "--instructions" => counting = true,
             subject => {
                 let (name, program) = subject.split_once('=').ok_or("an argument is NAME=PROGRAM")?;
@@ -107,7 +123,7 @@ async fn main() -> Result<ExitCode, Failed> {
         if counting {
             instructions::measure(&setting, &subjects)
         } else {
-            load::measure(&setting, &subjects, rounds, seconds)
+            load::measure(&setting, &subjects, &effort)
         }
     })?;
     issuer.stop().await;

@@ -152,7 +152,7 @@ async fn replicas_do_not_renew_at_the_same_moment() {
     let mut moments = BTreeSet::new();
     for _ in 0..4 {
         let (_server, keys) = loaded(&["a"]).await;
-        let held = keys.shared.held.load_full().unwrap();
+        let held = keys.shared.held().clone().unwrap();
         let after = held.renew_at - held.fetched_at;
         assert!(after >= TTL * 3 / 4 && after < TTL, "{after:?}");
         moments.insert(after);

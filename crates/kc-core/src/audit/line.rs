@@ -1,0 +1,147 @@
+//! An event as a line of text.
+
+use std::fmt::Write as _;
+
+use super::{AuditEvent, Decision};
+
+impl AuditEvent<'_> {
+    /// The event as one line of JSON, without the line break. Control characters, line and paragraph separators and
+    /// marks of writing direction are escaped wherever they came from: nothing in an event makes a second line or
+    /// hides what is in the first.
+    #[must_use]
+    pub fn to_json_line(&self) -> String {
+        // Room for a usual one.
+        let mut line = String::with_capacity(512);
+        // Writing into a string does not fail. By hand, since a serializer looks at each letter on its own.
+        let _ = write!(line, "{{\"time\":\"{}\"", self.time.0);
+        let decision = match self.decision {
+            Decision::Allow => "allow",
+            Decision::Deny => "deny",
+        };
+        member(&mut line, "event", Some(self.event));
+        member(&mut line, "decision", Some(decision));
+        member(&mut line, "code", self.code);
+        match self.status {
+            Some(status) => {
+                let _ = write!(line, ",\"status\":{status}");
+            }
+            None => line.push_str(",\"status\":null"),
+        }
+        member(&mut line, "method", Some(&self.method));
+        member(&mut line, "route", self.route.as_deref());
+        member(&mut line, "path", Some(&self.path));
+        member(&mut line, "realm", Some(&self.realm));
+        member(&mut line, "sub", self.sub.as_deref());
+        member(&mut line, "username", self.username.as_deref());
+        member(&mut line, "client", self.client.as_deref());
+        member(&mut line, "sid", self.sid.as_deref());
+        match self.ip {
+            Some(ip) => {
+                let _ = write!(line, ",\"ip\":\"{ip}\"");
+            }
+            None => line.push_str(",\"ip\":null"),
+        }
+        member(&mut line, "request_id", Some(&self.request_id));
+        line.push('}');
+        line
+    }
+}
+
+fn member(line: &mut String, name: &str, value: Option<&str>) {
+    line.push_str(",\"");
+    line.push_str(name);
+    line.push_str("\":");
+    let Some(value) = value else { return line.push_str("null") };
+    line.push('"');
+    if is_plain(value) {
+        line.push_str(value);
+    } else {
+        value.chars().for_each(|letter| escaped(line, letter));
+    }
+    line.push('"');
+}
+
+/// Whether JSON and whoever reads the line take all of it as it is. All letters are looked at without a way out in
+/// between, which is quicker: many at once.
+fn is_plain(value: &str) -> bool {
+    let plain = |byte: u8| matches!(byte, b' '..=b'~') & (byte != b'"') & (byte != b'\\');
+    value.bytes().fold(true, |all, byte| all & plain(byte))
+}
+
+fn escaped(line: &mut String, letter: char) {
+    match letter {
+        '"' | '\\' => line.extend(['\\', letter]),
+        _ if is_treacherous(letter) => {
+            // As JSON writes what is above U+FFFF: in two halves (RFC 8259 §7).
+            for half in letter.encode_utf16(&mut [0; 2]) {
+                // Writing into a string does not fail.
+                let _ = write!(line, "\\u{half:04x}");
+            }
+        }
+        _ => line.push(letter),
+    }
+}
+
+/// Controls, and what Unicode calls format characters: marks of direction, joiners, tags, and other invisible ones.
+fn is_treacherous(letter: char) -> bool {
+    letter.is_control()
+        || matches!(
+            letter,
+            '\u{ad}'
+                | '\u{600}'..='\u{605}'
+                | '\u{61c}'
+                | '\u{6dd}'
+                | '\u{70f}'
+                | '\u{180e}'
+                | '\u{200b}'..='\u{200f}'
+                | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}'
+                | '\u{feff}'
+                | '\u{fff9}'..='\u{fffb}'
+                | '\u{1bca0}'..='\u{1bca3}'
+                | '\u{1d173}'..='\u{1d17a}'
+                | '\u{e0000}'..='\u{e007f}'
+        )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::event;
+    use super::*;
+
+    #[test]
+    fn an_event_is_one_line_with_its_members_in_order() {
+        assert_eq!(
+            AuditEvent { status: Some(200), ..event() }.to_json_line(),
+            r#"{"time":"2026-11-22T00:56:13.042Z","event":"access","decision":"allow","code":null,"status":200,"method":"GET","route":"/items/{id}","path":"/items/1","realm":"r","sub":"s","username":"alice","client":null,"sid":null,"ip":"127.0.0.1","request_id":"1"}"#
+        );
+    }
+
+    #[test]
+    fn a_line_is_the_json_that_a_serializer_writes() {
+        let full = AuditEvent {
+            decision: Decision::Deny,
+            code: Some("missing_roles"),
+            status: Some(403),
+            route: None,
+            username: Some("Zoë \"Z\" O'Neill \\ 東京".into()),
+            client: Some("web".into()),
+            sid: Some("".into()),
+            ip: Some("2001:db8::1".parse().unwrap()),
+            ..event()
+        };
+        for event in [event(), full, AuditEvent { sub: None, username: None, ip: None, ..event() }] {
+            assert_eq!(event.to_json_line(), serde_json::to_string(&event).unwrap());
+        }
+    }
+
+    #[test]
+    fn nothing_in_an_event_makes_a_second_line_or_hides_the_first() {
+        let nasty = "a\n{\"decision\":\"allow\"}\r\t\u{1b}[2J\u{7f}\u{85}\u{2028}\u{2029}\u{202e}\u{61c}\u{200b}\u{fff9}\u{e0041}\u{0}\"\\";
+        let line = AuditEvent { username: Some(nasty.into()), path: nasty.into(), ..event() }.to_json_line();
+        assert!(line.chars().all(|letter| !is_treacherous(letter)), "{line}");
+        let read: serde_json::Value = serde_json::from_str(&line).unwrap();
+        assert_eq!(read["username"], nasty);
+        assert_eq!(read["path"], nasty);
+    }
+}

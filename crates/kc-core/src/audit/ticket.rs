@@ -1,0 +1,189 @@
+//! A decision that waits for its response.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use super::{AuditEvent, AuditSink, Decision, Party, Rfc3339, shortened};
+use crate::clock::UnixTime;
+use crate::issuers::TrustedIssuer;
+use crate::principal::Principal;
+
+/// An event that waits for its response's status.
+///
+/// Dropped without [`finish`](Self::finish), because the caller went away for example, it is recorded without one.
+#[must_use = "finish it with the response's status"]
+pub struct AuditTicket {
+    // Boxed: every request has a ticket, and most services log few.
+    decided: Option<Box<(Decided, Arc<dyn AuditSink>)>>,
+}
+
+/// What an event is made of when its status is known. What the request holds is copied; what is held by others anyway
+/// is held with them.
+pub(crate) struct Decided {
+    pub(crate) time: UnixTime,
+    pub(crate) event: &'static str,
+    /// Why not; `None` where it was allowed.
+    pub(crate) code: Option<&'static str>,
+    pub(crate) method: Cow<'static, str>,
+    pub(crate) route: Option<String>,
+    pub(crate) path: String,
+    pub(crate) realm: Arc<str>,
+    /// The caller's, whose realm it is then.
+    pub(crate) issuer: Option<Arc<TrustedIssuer>>,
+    pub(crate) whom: Whom,
+    pub(crate) ip: Option<IpAddr>,
+    pub(crate) request_id: String,
+}
+
+/// Whom it is about.
+pub(crate) enum Whom {
+    Caller(Principal),
+    Party(Party),
+}
+
+impl Default for Whom {
+    /// Nobody who is known.
+    fn default() -> Self {
+        Self::Party(Party::default())
+    }
+}
+
+impl AuditTicket {
+    pub(crate) fn new(decided: Decided, sink: Arc<dyn AuditSink>) -> Self {
+        Self { decided: Some(Box::new((decided, sink))) }
+    }
+
+    /// For a request that nothing is decided about.
+    pub(crate) fn none() -> Self {
+        Self { decided: None }
+    }
+
+    /// Sets the route's pattern, for an adapter that learns it only after the inner router was called.
+    pub fn matched(&mut self, route: &str) {
+        if let Some((decided, _)) = self.decided.as_deref_mut()
+            && decided.route.as_deref() != Some(route)
+        {
+            decided.route = Some(route.to_owned());
+        }
+    }
+
+    /// Records the decision with the response's status. `refused`: the code, if the request was refused after all,
+    /// by an extractor of its handler.
+    pub fn finish(mut self, status: u16, refused: Option<&'static str>) {
+        if let Some(mut decided) = self.decided.take() {
+            decided.0.code = refused.or(decided.0.code);
+            decided.1.record(decided.0.event(Some(status)));
+        }
+    }
+}
+
+impl Decided {
+    fn event(&self, status: Option<u16>) -> AuditEvent<'_> {
+        let [sub, username, client, sid] = self.whom.names();
+        AuditEvent {
+            time: Rfc3339(self.time),
+            event: self.event,
+            // A refusal has a code, and nothing else does.
+            decision: if self.code.is_some() { Decision::Deny } else { Decision::Allow },
+            code: self.code,
+            status,
+            method: Cow::Borrowed(&self.method),
+            route: self.route.as_deref().map(Cow::Borrowed),
+            path: Cow::Borrowed(&self.path),
+            realm: Cow::Borrowed(self.issuer.as_ref().map_or(&*self.realm, |issuer| &issuer.realm)),
+            sub,
+            username,
+            client,
+            sid,
+            ip: self.ip,
+            request_id: Cow::Borrowed(&self.request_id),
+        }
+    }
+}
+
+impl Whom {
+    /// The id, the name, the client, the session.
+    fn names(&self) -> [Option<Cow<'_, str>>; 4] {
+        let names = match self {
+            Self::Caller(caller) => {
+                let claims = caller.claims();
+                let client = claims.authorized_party.as_ref().or(claims.client_id.as_ref());
+                [claims.subject.as_ref(), claims.username.as_ref(), client, claims.session_id.as_ref()]
+            }
+            Self::Party(Party { sub, username, client, sid }) => {
+                [sub.as_ref(), username.as_ref(), client.as_ref(), sid.as_ref()]
+            }
+        };
+        names.map(|name| name.map(|name| shortened(name, 256)))
+    }
+}
+
+impl Drop for AuditTicket {
+    fn drop(&mut self) {
+        if let Some(decided) = self.decided.take() {
+            decided.1.record(decided.0.event(None));
+        }
+    }
+}
+
+impl fmt::Debug for AuditTicket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AuditTicket").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::Kept;
+    use super::*;
+
+    fn decided() -> Decided {
+        Decided {
+            time: UnixTime::default(),
+            event: "access",
+            code: None,
+            method: "GET".into(),
+            route: None,
+            path: "/items/1".to_owned(),
+            realm: "r".into(),
+            issuer: None,
+            whom: Whom::default(),
+            ip: None,
+            request_id: "1".to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_ticket_is_recorded_once_with_its_status_or_without_when_dropped() {
+        let kept = Arc::new(Kept::default());
+        let sink = || Arc::clone(&kept) as Arc<dyn AuditSink>;
+        AuditTicket::new(decided(), sink()).finish(200, None);
+        AuditTicket::new(decided(), sink()).finish(403, Some("missing_roles"));
+        AuditTicket::new(Decided { code: Some("token_expired"), ..decided() }, sink()).finish(401, None);
+        drop(AuditTicket::new(decided(), sink()));
+        drop(AuditTicket::none());
+        let events = kept.0.lock().unwrap();
+        let seen: Vec<_> = events.iter().map(|event| (event.status, event.decision, event.code)).collect();
+        assert_eq!(
+            seen,
+            [
+                (Some(200), Decision::Allow, None),
+                (Some(403), Decision::Deny, Some("missing_roles")),
+                (Some(401), Decision::Deny, Some("token_expired")),
+                (None, Decision::Allow, None)
+            ]
+        );
+    }
+
+    #[test]
+    fn a_route_that_is_learned_late_is_recorded_too() {
+        let kept = Arc::new(Kept::default());
+        let mut ticket = AuditTicket::new(decided(), Arc::clone(&kept) as Arc<dyn AuditSink>);
+        ticket.matched("/items/{id}");
+        ticket.finish(200, None);
+        AuditTicket::none().matched("/health");
+        assert_eq!(kept.0.lock().unwrap()[0].route.as_deref(), Some("/items/{id}"));
+    }
+}
