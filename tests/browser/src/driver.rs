@@ -16,7 +16,13 @@ pub(crate) struct Driver {
 }
 
 impl Driver {
+    /// Starts it on a port that it finds free; somebody may be faster, and then it ends.
     pub(crate) fn start() -> Self {
+        let mut tries = (0..5).filter_map(|_| Self::try_to_start());
+        tries.next().expect("chromedriver ends before it listens, five times")
+    }
+
+    fn try_to_start() -> Option<Self> {
         let started = Command::new("chromedriver")
             .arg("--port=0")
             .stdin(Stdio::null())
@@ -30,13 +36,16 @@ impl Driver {
             )
         });
         let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
-        let port = loop {
-            let line = lines.next().expect("chromedriver ends before it listens").unwrap();
-            if let Some((_, port)) = line.split_once("started successfully on port ") {
-                break port.trim_end_matches('.').parse().unwrap();
-            }
+        let port = lines.find_map(|line| {
+            let line = line.ok()?;
+            let (_, port) = line.split_once("started successfully on port ")?;
+            port.trim_end_matches('.').parse().ok()
+        });
+        let Some(port) = port else {
+            let _ = process.wait();
+            return None;
         };
-        Self { process, port }
+        Some(Self { process, port })
     }
 
     /// Sends a command; the value of the answer, which may say that it was an error.

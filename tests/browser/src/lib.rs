@@ -11,3 +11,8 @@ mod driver;
 mod webdriver;
 
 pub use webdriver::{Browser, Look, PATIENCE, Tab, patiently};
+
+/// The examples of the page on browser login, for all three frameworks, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/login.md")]
+mod pages {}

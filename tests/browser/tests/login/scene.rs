@@ -94,11 +94,13 @@ impl Scene<'_> {
         );
     }
 
-    /// Whether the audit has such an event of that user.
-    pub(crate) fn has_recorded(&self, service: &Running, event: &str, user: &str) -> bool {
+    /// How many such events of that user the audit has.
+    pub(crate) fn recorded(&self, service: &Running, event: &str, user: &str) -> usize {
         let audit = std::fs::read_to_string(&service.audit).unwrap_or_default();
-        let mut events = audit.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-        events.any(|one| one["event"] == event && one["username"] == user && one["decision"] == "allow")
+        let events = audit.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        events
+            .filter(|one| one["event"] == event && one["username"] == user && one["decision"] == "allow")
+            .count()
     }
 
     /// Keeps what is to be seen now.

@@ -12,7 +12,7 @@ use crate::issuer::{Issuer, Kind};
 use crate::realm::{Client, People};
 
 /// How long the access tokens of impatient services live.
-const SHORT: u32 = 4;
+const SHORT: u32 = 2;
 
 /// What all cases of an issuer share.
 #[derive(Debug)]
