@@ -131,14 +131,14 @@ pub(crate) fn renew(state: &State, tab: &str, mut attempt: Attempt) -> Attempt {
     attempt
 }
 
-/// Begins a login whose time was up from the beginning. `None` for one that had reached a level, or was begun in a session:
-/// what it started from may have ended since, and its application begins another.
-pub(crate) fn restart(state: &State, tab: &str, mut attempt: Attempt) -> Option<Attempt> {
-    if attempt.user_id.is_some() || !attempt.reached.is_empty() {
-        return None;
-    }
+/// Begins a login again from the beginning, for whoever it will be.
+pub(crate) fn restart(state: &State, tab: &str, mut attempt: Attempt) -> Attempt {
+    let wanted = attempt.request.wanted.level(&state.realm).unwrap_or_default();
+    (attempt.user_id, attempt.from, attempt.again) = (None, None, false);
+    attempt.reached.clear();
+    attempt.steps = level::steps(&state.realm, None, wanted);
     attempt.expires = state.now() + state.realm.login_lifespan_secs;
-    Some(renew(state, tab, attempt))
+    renew(state, tab, attempt)
 }
 
 /// Goes on with a login after a right password. `identity` is the browser's cookie by now.

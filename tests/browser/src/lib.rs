@@ -1,8 +1,9 @@
 //! Chromium, for the tests in `tests/`: `swagger` looks at `/docs`, `login` at everything that a person does who logs in.
 
 #![expect(
-    clippy::panic,
     clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
     clippy::unwrap_used,
     reason = "all of this is called by tests only, and a panic is how a test fails"
 )]

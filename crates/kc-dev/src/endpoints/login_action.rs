@@ -1,12 +1,17 @@
-//! `…/login-actions/authenticate`: what the form of the login page is sent to.
+//! `…/login-actions/authenticate`: what the form of the login page is sent to; `…/login-actions/restart`: its way to begin as
+//! somebody else.
 
 use http::{Method, StatusCode};
 
 use super::auth_response::{self, redirect};
+use super::end_session::browser_sid;
 use super::login_page::{self, NEVER_KEPT};
-use super::page::{error_page, identity_cookie, sent_browser_cookie, set_identity_cookie};
+use super::page::{
+    clear_identity_cookie, error_page, identity_cookie, sent_browser_cookie, set_identity_cookie,
+};
 use super::reply::{Reply, cached};
 use super::request::Request;
+use crate::backchannel;
 use crate::signin::{self, Advanced, Denied};
 use crate::state::State;
 
@@ -14,6 +19,8 @@ const NO_COOKIE: &str = "Restart login cookie not found. It may have expired; it
                          disabled in your browser. If cookies are disabled then enable them. Click Back to Application \
                          to login again.";
 
+/// The end of the path that begins a login again.
+const RESTART: &str = "/restart";
 const TRY_AGAIN: &str = "An error occurred, please login again through your application.";
 const TOO_LATE: &str = "Your login attempt timed out. Login will start from the beginning.";
 
@@ -28,15 +35,23 @@ pub(super) async fn serve(state: &State, request: &Request) -> Reply {
         return failed(TRY_AGAIN);
     };
     if attempt.expires <= state.now() && !attempt.done {
-        return signin::restart(state, tab, attempt).map_or_else(
-            || failed(TRY_AGAIN),
-            |attempt| login_page::form(state, tab, &attempt, "", Some(TOO_LATE)),
-        );
+        let attempt = signin::restart(state, tab, attempt);
+        return login_page::form(state, tab, &attempt, "", Some(TOO_LATE));
     }
     let to = attempt.request.to.clone();
     if attempt.done {
         let late = Some("authentication_expired");
         return auth_response::refused(state, &to, "temporarily_unavailable", late).await;
+    }
+    if request.path.ends_with(RESTART) {
+        // Whoever is logged in makes room for somebody else.
+        let ended = browser_sid(state, request).and_then(|sid| state.memory().end_browser(&sid));
+        backchannel::announce(state, ended.as_slice()).await;
+        signin::restart(state, tab, attempt);
+        let page = redirect(&login_page::address(state, &to.client_id, tab));
+        let mut reply = cached(page, NEVER_KEPT);
+        clear_identity_cookie(state, &mut reply);
+        return reply;
     }
     if request.method != Method::POST {
         let hint = attempt.request.login_hint.clone().unwrap_or_default();
