@@ -85,6 +85,16 @@ impl Browser {
     /// Opens one, when it is its turn.
     #[must_use]
     pub fn open() -> Self {
+        Self::logging(&json!({"browser": "ALL"}))
+    }
+
+    /// One that remembers what it [requests](Self::requested), which costs time.
+    #[must_use]
+    pub fn watched() -> Self {
+        Self::logging(&json!({"browser": "ALL", "performance": "ALL"}))
+    }
+
+    fn logging(what: &Value) -> Self {
         let turn = Turn::taken();
         let driver = Driver::start();
         let profile = tempfile::tempdir().unwrap();
@@ -105,7 +115,7 @@ impl Browser {
         arguments.push(format!("--user-data-dir={}", profile.path().display()));
         let capabilities = json!({"capabilities": {"alwaysMatch": {
             "goog:chromeOptions": {"args": arguments},
-            "goog:loggingPrefs": {"browser": "ALL", "performance": "ALL"}
+            "goog:loggingPrefs": what
         }}});
         let opened = driver.ask("POST", "/session", &capabilities).unwrap();
         let session =
@@ -307,7 +317,7 @@ impl Browser {
         entries.as_array().unwrap().iter().filter(|entry| entry["level"] == "SEVERE").cloned().collect()
     }
 
-    /// Every address that was asked since this was asked last.
+    /// Every address that was asked since this was asked last, by a browser that is [watched](Self::watched).
     #[must_use]
     pub fn requested(&self) -> Vec<String> {
         let entries = self.post("/se/log", &json!({"type": "performance"}));

@@ -41,7 +41,7 @@ impl Shown {
         client["clientId"] = json!(id);
         client["webOrigins"] = json!([service.url()]);
         let client = realm.temporary_client_of(&client).await;
-        let browser = Browser::open();
+        let browser = Browser::watched();
         browser.go(&format!("{}/docs", service.url()));
         browser.find("//span[@data-path='/me']");
         Self { browser, service, realm, client }
