@@ -46,6 +46,8 @@ const ROUTES: [(&str, &str); 15] = [
     ("GET", "/cases"),
     ("POST", "/cases"),
     ("GET", "/service-token"),
+    ("GET", "/inventory"),
+    ("POST", "/inventory"),
     ("GET", "/transfer"),
     ("GET", "/nope"),
 ];
