@@ -32,7 +32,7 @@ impl Recorded {
     }
 }
 
-const ROUTES: [(&str, &str); 15] = [
+const ROUTES: [(&str, &str); 17] = [
     ("GET", "/health"),
     ("GET", "/.well-known/oauth-protected-resource"),
     ("GET", "/me"),
