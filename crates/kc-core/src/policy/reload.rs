@@ -2,11 +2,9 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
-
-use arc_swap::ArcSwap;
 
 use super::config::{AuthorizationBuilder, AuthorizationConfig};
 use super::finding::Severity;
@@ -33,7 +31,8 @@ struct Inner {
     /// Whose users the configuration is about.
     issuer: Option<String>,
     clock: Arc<dyn Clock>,
-    current: ArcSwap<Loaded>,
+    /// Replaced as a whole.
+    current: RwLock<Arc<Loaded>>,
     /// In milliseconds since 1970.
     looked: AtomicI64,
     looking: AtomicBool,
@@ -78,7 +77,7 @@ impl AuthorizationFile {
         let stamp = stamp(&path).map_err(|error| error.to_string())?;
         let loaded = load(&path, &builder, &*clock, stamp)?;
         let looked = AtomicI64::new(loaded.status.loaded_at.as_millis());
-        let current = ArcSwap::from_pointee(loaded);
+        let current = RwLock::new(Arc::new(loaded));
         let looking = AtomicBool::new(false);
         let inner = Inner { file: Some((path, builder)), issuer: None, clock, current, looked, looking };
         Ok(Self { inner: Arc::new(inner) })
@@ -98,13 +97,13 @@ impl AuthorizationFile {
     #[must_use]
     pub fn current(&self) -> AuthorizationConfig {
         self.look_if_due();
-        self.inner.current.load().config.clone()
+        self.inner.loaded().config.clone()
     }
 
     /// Which one that is.
     #[must_use]
     pub fn status(&self) -> AuthorizationStatus {
-        let status = self.inner.current.load().status.clone();
+        let status = self.inner.loaded().status.clone();
         AuthorizationStatus { age: self.inner.clock.now().since(status.loaded_at), ..status }
     }
 
@@ -143,7 +142,7 @@ impl From<AuthorizationConfig> for AuthorizationFile {
             problems: problems(&config),
             outdated: false,
         };
-        let current = ArcSwap::from_pointee(Loaded { config, status, seen: None });
+        let current = RwLock::new(Arc::new(Loaded { config, status, seen: None }));
         let (looked, looking) = (AtomicI64::new(0), AtomicBool::new(false));
         Self {
             inner: Arc::new(Inner {
@@ -159,11 +158,19 @@ impl From<AuthorizationConfig> for AuthorizationFile {
 }
 
 impl Inner {
+    fn loaded(&self) -> Arc<Loaded> {
+        Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn replace(&self, loaded: Loaded) {
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(loaded);
+    }
+
     fn look(&self) {
         // Given back whatever happens in between.
         let _looking = GiveBack(&self.looking);
         let Some((path, builder)) = &self.file else { return };
-        let before = self.current.load();
+        let before = self.loaded();
         let found = stamp(path);
         let seen = found.as_ref().ok().copied();
         // A file that is away, and was when somebody last looked, is no news.
@@ -177,7 +184,7 @@ impl Inner {
         match read {
             Ok(loaded) => {
                 tracing::info!(target: "kc", "authorization configuration {}: read again", path.display());
-                self.current.store(Arc::new(loaded));
+                self.replace(loaded);
             }
             Err(why) => {
                 tracing::error!(
@@ -187,7 +194,7 @@ impl Inner {
                     before.status.loaded_at
                 );
                 let status = AuthorizationStatus { outdated: true, ..before.status.clone() };
-                self.current.store(Arc::new(Loaded { config: before.config.clone(), status, seen }));
+                self.replace(Loaded { config: before.config.clone(), status, seen });
             }
         }
     }
