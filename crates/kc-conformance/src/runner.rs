@@ -26,7 +26,7 @@ pub enum Profile {
     Api,
     /// Those, and `/inventory`, which is decided offline.
     Authorization,
-    /// All of the contract, browser login and offline decisions included. Refused until its cases exist.
+    /// Those, and browser login: the pages, `/oidc/*` and sessions.
     Full,
 }
 
@@ -75,11 +75,6 @@ pub enum RunError {
         /// What was seen.
         why: String,
     },
-    /// The profile has no cases yet.
-    NoCases {
-        /// The profile asked for.
-        profile: &'static str,
-    },
     /// The service doesn't start, not even with good settings.
     Start {
         /// What was seen.
@@ -101,10 +96,6 @@ impl fmt::Display for RunError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Issuer { why } => write!(f, "the real Keycloak is not usable: {why}"),
-            Self::NoCases { profile } => write!(
-                f,
-                "the profile {profile} has no cases of its own yet, and passing it would mean nothing: use api"
-            ),
             Self::Start { why } => write!(f, "nothing was run, for the service doesn't start: {why}"),
             Self::Suite { why } => write!(f, "the suite can't work: {why}"),
             Self::UnknownCase { name } => {
@@ -130,9 +121,6 @@ pub fn run_with(
     options: &Options,
     told: impl Fn(&CaseReport) + 'static,
 ) -> Result<Report, RunError> {
-    if options.profile == Profile::Full {
-        return Err(RunError::NoCases { profile: options.profile.name() });
-    }
     let cases = chosen(options.profile, &options.only)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| RunError::Suite { why: error.to_string() })?;
@@ -175,8 +163,12 @@ async fn interrupted() -> RunError {
 /// The cases of these names, or all that the profile has.
 fn chosen(profile: Profile, only: &[String]) -> Result<Vec<Case>, RunError> {
     let mut cases = suite::all();
-    if only.is_empty() && profile == Profile::Api {
-        cases.retain(|case| case.info.needs != Capability::Authorization);
+    if only.is_empty() {
+        cases.retain(|case| match case.info.needs {
+            Capability::Authorization => profile != Profile::Api,
+            Capability::Login => profile == Profile::Full,
+            Capability::Api | Capability::CleanFolder => true,
+        });
     }
     for name in only {
         if !cases.iter().any(|case| answers_to(case, name)) {
@@ -208,6 +200,9 @@ impl Run {
         let mut capabilities = vec![Capability::Api];
         if options.profile != Profile::Api {
             capabilities.push(Capability::Authorization);
+        }
+        if options.profile == Profile::Full {
+            capabilities.push(Capability::Login);
         }
         if target.clean_folder {
             capabilities.push(Capability::CleanFolder);
