@@ -129,7 +129,9 @@ impl<'k> Browser<'k> {
             }
             let page = reply.text();
             let actions = page.split("action=\"").skip(1).filter_map(|rest| rest.split('"').next());
-            let action = actions.map(|action| action.replace("&amp;", "&")).find(|action| action.contains("login-actions/"));
+            let action = actions
+                .map(|action| action.replace("&amp;", "&"))
+                .find(|action| action.contains("login-actions/"));
             url = action.ok_or_else(|| {
                 Failure::new(format!("the issuer shows no login, but {}: {}", reply.status, words(&page)))
             })?;

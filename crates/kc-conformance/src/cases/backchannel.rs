@@ -57,7 +57,9 @@ pub(crate) fn cases() -> Vec<Case> {
             tell(kit, &token).await?.has_status(200)
         }),
         Case::new("backchannel/is-no-bearer-token", VALIDATION, async |kit: &Kit| {
-            kit.me(&logout(kit).claim("sid", "of-nobody").sign().await?).await?.refused(401, "wrong_token_type")
+            kit.me(&logout(kit).claim("sid", "of-nobody").sign().await?)
+                .await?
+                .refused(401, "wrong_token_type")
         }),
         Case::new("backchannel/no-token", VALIDATION, async |kit: &Kit| {
             for body in ["", "logout_token=", "logout_token=x", "logout_token=a.b.c", "other=x"] {
@@ -105,7 +107,8 @@ pub(crate) fn cases() -> Vec<Case> {
             reply.has_status(400)
         }));
     }
-    let of_browsers = |case: Case| if matches!(case.setup, Setup::Shared(_)) { case.with(BROWSERS) } else { case };
+    let of_browsers =
+        |case: Case| if matches!(case.setup, Setup::Shared(_)) { case.with(BROWSERS) } else { case };
     cases.into_iter().map(|case| of_browsers(case).needing(Capability::Login)).collect()
 }
 

@@ -20,7 +20,9 @@ pub(crate) fn cases() -> Vec<Case> {
         ("nonce-missing", |mint| mint.without("nonce")),
         ("of-another-issuer", |mint| mint.claim("iss", "https://evil.test/realms/kc-demo")),
         ("for-another-client", |mint| mint.claim("aud", "spa").claim("azp", "spa")),
-        ("for-several-issued-to-another", |mint| mint.claim("aud", json!(["api", "spa"])).claim("azp", "spa")),
+        ("for-several-issued-to-another", |mint| {
+            mint.claim("aud", json!(["api", "spa"])).claim("azp", "spa")
+        }),
         ("expired", |mint| mint.expires_in(-60)),
         ("of-another-access-token", |mint| mint.claim("at_hash", "AAAAAAAAAAAAAAAAAAAAAA")),
         ("of-another-user", |mint| mint.user("bob")),

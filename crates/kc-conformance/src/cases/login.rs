@@ -211,12 +211,14 @@ pub(crate) fn cases() -> Vec<Case> {
             let reply = browser.get(&callback).await?;
             reply.has_status(302)?;
             let locations = reply.header_values("location");
-            ensure(matches!(locations.as_slice(), [one] if one.starts_with('/') && !one.contains("evil")), || {
-                format!("expected to be led to this service, got {locations:?}")
-            })
+            ensure(
+                matches!(locations.as_slice(), [one] if one.starts_with('/') && !one.contains("evil")),
+                || format!("expected to be led to this service, got {locations:?}"),
+            )
         }));
     }
-    let of_browsers = |case: Case| if matches!(case.setup, Setup::Shared(_)) { case.with(BROWSERS) } else { case };
+    let of_browsers =
+        |case: Case| if matches!(case.setup, Setup::Shared(_)) { case.with(BROWSERS) } else { case };
     cases.into_iter().map(|case| of_browsers(case).needing(Capability::Login)).collect()
 }
 
@@ -270,7 +272,9 @@ fn is_guarded(cookie: &str, https: bool) -> CaseResult {
     ensure(!attributes.iter().any(|attribute| attribute.starts_with("domain")), || {
         "a cookie has a Domain, so that other hosts get it".to_owned()
     })?;
-    ensure(!https || cookie.starts_with("__host-"), || "a cookie of https lacks the prefix __Host-".to_owned())
+    ensure(!https || cookie.starts_with("__host-"), || {
+        "a cookie of https lacks the prefix __Host-".to_owned()
+    })
 }
 
 async fn asks(kit: &Kit) -> CaseResult {

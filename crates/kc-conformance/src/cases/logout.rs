@@ -32,7 +32,8 @@ pub(crate) fn cases() -> Vec<Case> {
             let mut browser = Browser::new(kit)?;
             browser.log_in("alice").await?;
             let csrf = browser.values().await?.csrf;
-            let reply = browser.send(browser.request("POST", "/oidc/logout").header("X-CSRF-Token", csrf)).await?;
+            let reply =
+                browser.send(browser.request("POST", "/oidc/logout").header("X-CSRF-Token", csrf)).await?;
             sent_to_the_issuer(kit, &reply)?;
             browser.is_nobody().await
         }),
@@ -41,7 +42,9 @@ pub(crate) fn cases() -> Vec<Case> {
             browser.log_in("alice").await?;
             let values = browser.values().await?;
             let link = values.link.unwrap_or_default();
-            ensure(!link.is_empty(), || "expected a link to /oidc/logout?csrf_token=… on the page".to_owned())?;
+            ensure(!link.is_empty(), || {
+                "expected a link to /oidc/logout?csrf_token=… on the page".to_owned()
+            })?;
             ensure(link != values.csrf, || {
                 "a link that logs out has the value of forms, and links end up in logs".to_owned()
             })?;
@@ -139,7 +142,8 @@ pub(crate) fn cases() -> Vec<Case> {
         }),
         Case::own_realm("login/nothing-confidential-in-the-output", "CWE-532", nothing_confidential),
     ];
-    let of_browsers = |case: Case| if matches!(case.setup, Setup::Shared(_)) { case.with(BROWSERS) } else { case };
+    let of_browsers =
+        |case: Case| if matches!(case.setup, Setup::Shared(_)) { case.with(BROWSERS) } else { case };
     cases.into_iter().map(|case| of_browsers(case).needing(Capability::Login)).collect()
 }
 
@@ -174,13 +178,18 @@ async fn nothing_confidential(kit: &Kit) -> CaseResult {
     browser.is("alice").await?;
     let mut failing = Browser::new(kit)?;
     let callback = failing.until_callback("/account?marker=query-of-the-suite", "bob").await?;
-    failing.get(&query::with(&callback, "code", Some("code-of-the-suite-that-is-none"))).await?.has_status(400)?;
+    failing
+        .get(&query::with(&callback, "code", Some("code-of-the-suite-that-is-none")))
+        .await?
+        .has_status(400)?;
     kit.keep_whole("code-of-the-suite-that-is-none");
     let values = browser.values().await?;
     browser.post("/items", &[("csrf_token", "x")]).await?.has_status(403)?;
     browser.post("/oidc/logout", &[("csrf_token", values.csrf.as_str())]).await?.has_status(302)?;
     let all = tap.tokens();
-    ensure(all.len() >= 6, || format!("expected a login and a renewal by way of the tap, got {} tokens", all.len()))?;
+    ensure(all.len() >= 6, || {
+        format!("expected a login and a renewal by way of the tap, got {} tokens", all.len())
+    })?;
     kit.keep_secret(&all);
     let (stdout, stderr) = kit.output().await;
     let output = stdout + &stderr;
@@ -205,7 +214,9 @@ async fn one_event(kit: &Kit, name: &str) -> Result<Value, Failure> {
     let count = found.len();
     match (count, found.pop()) {
         (1, Some(event)) => Ok(event),
-        _ => Err(Failure::new(format!("expected one audit line of the event {name} on standard output, got {count}"))),
+        _ => Err(Failure::new(format!(
+            "expected one audit line of the event {name} on standard output, got {count}"
+        ))),
     }
 }
 

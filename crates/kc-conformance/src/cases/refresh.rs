@@ -43,7 +43,9 @@ async fn renewed_before(kit: &Kit) -> CaseResult {
         sleep(Duration::from_millis(250)).await;
     }
     let renewed = kit.asked(Endpoint::Token);
-    ensure(renewed >= 1, || "expected the tokens to be renewed before they expire, they were not".to_owned())?;
+    ensure(renewed >= 1, || {
+        "expected the tokens to be renewed before they expire, they were not".to_owned()
+    })?;
     sleep(Duration::from_secs(2)).await;
     browser.is("alice").await?;
     let renewed = kit.asked(Endpoint::Token);

@@ -29,7 +29,8 @@ pub(crate) fn cases() -> Vec<Case> {
                 &[("Accept", "*/*"), ("X-Requested-With", "XMLHttpRequest")],
             ] {
                 let request = browser.request("GET", "/account");
-                let request = headers.iter().fold(request, |request, (name, value)| request.header(name, value));
+                let request =
+                    headers.iter().fold(request, |request, (name, value)| request.header(name, value));
                 browser.send(request).await?.refused(401, "not_authenticated")?;
             }
             Ok(())
@@ -60,6 +61,7 @@ pub(crate) fn cases() -> Vec<Case> {
             browser.log_in("alice").await?;
             browser.is("alice").await?;
             browser.get("/items").await?.has_status(200)?;
+            let mut browser = Browser::new(kit)?;
             browser.log_in("carol").await?;
             browser.is("carol").await?;
             browser.get("/reports").await?.has_status(403)
@@ -81,7 +83,10 @@ pub(crate) fn cases() -> Vec<Case> {
             let mut browser = Browser::new(kit)?;
             browser.log_in("alice").await?;
             let expired = kit.mint().expires_in(-60).sign().await?;
-            browser.send(browser.request("GET", "/me").bearer(&expired)).await?.refused(401, "token_expired")?;
+            browser
+                .send(browser.request("GET", "/me").bearer(&expired))
+                .await?
+                .refused(401, "token_expired")?;
             let stranger = kit.token_of_a_stranger().await?;
             browser.send(browser.request("GET", "/me").bearer(&stranger)).await?.has_status(401)?;
             browser.send(browser.request("GET", "/me").authorization("Bearer")).await?.has_status(400)?;
@@ -101,7 +106,9 @@ pub(crate) fn cases() -> Vec<Case> {
                 let mut changed = value.clone();
                 let last = changed.pop();
                 changed.push(if last == Some('A') { 'E' } else { 'A' });
-                for value in [changed, "x".to_owned(), "A".repeat(43), "A".repeat(5_000), format!("{value}{value}")] {
+                for value in
+                    [changed, "x".to_owned(), "A".repeat(43), "A".repeat(5_000), format!("{value}{value}")]
+                {
                     browser.cookies.insert(name.clone(), value);
                     browser.is_nobody().await?;
                 }
@@ -152,7 +159,8 @@ pub(crate) fn cases() -> Vec<Case> {
             browser.post("/items?item_name=x", &form).await?.has_status(201)
         }),
     ];
-    let of_browsers = |case: Case| if matches!(case.setup, Setup::Shared(_)) { case.with(BROWSERS) } else { case };
+    let of_browsers =
+        |case: Case| if matches!(case.setup, Setup::Shared(_)) { case.with(BROWSERS) } else { case };
     cases.into_iter().map(|case| of_browsers(case).needing(Capability::Login)).collect()
 }
 

@@ -17,9 +17,9 @@ use std::rc::Rc;
 use kc_dev::{Alg, DevIssuer, Endpoint, Fault, Mint};
 use serde_json::Value;
 
+pub(crate) use self::export::HTTPS_SERVICE;
 pub use self::keycloak::Keycloak;
 use self::real::{Leased, Real};
-pub(crate) use self::export::HTTPS_SERVICE;
 pub(crate) use self::tap::Tap;
 use crate::case::{Failure, ensure};
 use crate::http::{Connection, Request};
@@ -308,8 +308,7 @@ impl Authority {
     /// Lets access tokens that are issued from now on live so long, in seconds.
     pub(crate) async fn set_token_lifespan(&self, secs: u32) -> Result<(), Failure> {
         match &self.real {
-            // Its tokens are dated back.
-            None => self.dev.set_clock_skew(i64::from(secs) - i64::from(TOKEN_LIFESPAN)),
+            None => self.dev.set_access_token_lifespan(secs),
             Some(real) => {
                 real.changeable()?;
                 real.server.admin.set_token_lifespan(&real.realm, secs).await?;

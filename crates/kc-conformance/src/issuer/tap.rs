@@ -109,7 +109,12 @@ async fn serve(mut stream: TcpStream, shared: &Shared) {
     {
         if let (Some(forged), Some(members)) = (&*shared.id_token.borrow(), answer.as_object_mut()) {
             members.insert("id_token".to_owned(), json!(forged));
-            bytes = wire::answer(200, "application/json", &[], Value::Object(members.clone()).to_string().as_bytes());
+            bytes = wire::answer(
+                200,
+                "application/json",
+                &[],
+                Value::Object(members.clone()).to_string().as_bytes(),
+            );
         }
         shared.tokens.borrow_mut().push(answer);
     }
