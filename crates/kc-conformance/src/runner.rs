@@ -42,6 +42,15 @@ impl Profile {
         }
     }
 
+    /// Whether a service of this profile is asked for that. A folder of its own is no matter of routes.
+    pub(crate) fn asks_for(self, needs: Capability) -> bool {
+        match needs {
+            Capability::Authorization => self != Self::Api,
+            Capability::Login => self == Self::Full,
+            Capability::Api | Capability::CleanFolder => true,
+        }
+    }
+
     /// The name on the command line and in reports.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -164,11 +173,7 @@ async fn interrupted() -> RunError {
 fn chosen(profile: Profile, only: &[String]) -> Result<Vec<Case>, RunError> {
     let mut cases = suite::all();
     if only.is_empty() {
-        cases.retain(|case| match case.info.needs {
-            Capability::Authorization => profile != Profile::Api,
-            Capability::Login => profile == Profile::Full,
-            Capability::Api | Capability::CleanFolder => true,
-        });
+        cases.retain(|case| profile.asks_for(case.info.needs));
     }
     for name in only {
         if !cases.iter().any(|case| answers_to(case, name)) {
@@ -197,13 +202,8 @@ struct Run {
 
 impl Run {
     fn new(target: Target, source: Source, options: &Options, told: impl Fn(&CaseReport) + 'static) -> Self {
-        let mut capabilities = vec![Capability::Api];
-        if options.profile != Profile::Api {
-            capabilities.push(Capability::Authorization);
-        }
-        if options.profile == Profile::Full {
-            capabilities.push(Capability::Login);
-        }
+        let mut capabilities = vec![Capability::Api, Capability::Authorization, Capability::Login];
+        capabilities.retain(|needs| options.profile.asks_for(*needs));
         if target.clean_folder {
             capabilities.push(Capability::CleanFolder);
         }

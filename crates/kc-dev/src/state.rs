@@ -95,6 +95,7 @@ impl State {
     /// Forgets sessions and overrides, as a server with an empty data base would; its keys too, or not.
     pub(crate) fn forget(&self, keys: bool) {
         *self.memory() = fresh_memory(&self.realm);
+        self.set_access_lifespan(self.realm.access_lifespan_secs);
         if keys {
             let fresh = KeyRing::new(&self.realm.name, &self.realm.keys, false, system_now());
             *self.keys.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(fresh);

@@ -51,8 +51,9 @@ impl Authenticator for SessionAuthenticator {
         let session = self.in_force(request, &key, session, false).await?;
         let mut caller = self.bearer.caller(session.tokens.access_token.expose()).await;
         let mut session = session;
-        if matches!(caller, Err(AuthError::Token(TokenError::UnknownKey))) {
-            // The realm's key is gone, its session need not be: Keycloak signs a new token with another one.
+        if matches!(caller, Err(AuthError::Token(TokenError::UnknownKey | TokenError::Expired { .. }))) {
+            // The realm's key is gone, or the token is over by Keycloak's clock, which may be behind ours: its session need not
+            // be. Keycloak has a new token for it.
             session = self.in_force(request, &key, session, true).await?;
             caller = self.bearer.caller(session.tokens.access_token.expose()).await;
         }
@@ -79,7 +80,7 @@ impl SessionAuthenticator {
         once && headers.value(csrf::HEADER, 0).is_some_and(|value| csrf::is(value, &csrf::of_session(id)))
     }
 
-    /// The session with an access token that has not run out; `anew` also when it has not.
+    /// The session with an access token that has not run out; `anew`: with another one, for the one it has is no good.
     async fn in_force(
         &self,
         request: &RequestView<'_>,
@@ -91,7 +92,7 @@ impl SessionAuthenticator {
         if now < session.tokens.refresh_from && !anew {
             return Ok(session);
         }
-        let alive = now < session.tokens.access_ends_at;
+        let alive = !anew && now < session.tokens.access_ends_at;
         if alive && self.refresher.is_paused(key) {
             return Ok(session);
         }
@@ -111,7 +112,9 @@ impl SessionAuthenticator {
         match landed {
             Ok(session) => Ok(session),
             Err(NotRenewed::Over) => Err(AuthError::SessionExpired),
-            Err(NotRenewed::Unavailable { .. }) if self.clock.now() < session.tokens.access_ends_at => {
+            Err(NotRenewed::Unavailable { .. })
+                if !anew && self.clock.now() < session.tokens.access_ends_at =>
+            {
                 Ok(session)
             }
             Err(NotRenewed::Unavailable { reason }) => Err(AuthError::Login { reason }),
