@@ -331,3 +331,21 @@ async fn within_a_runtime_the_file_is_read_beside_the_requests() {
     }
     panic!("it was not read again");
 }
+
+#[test]
+fn an_owner_that_is_the_client_itself_is_the_server() {
+    let file = json!({
+        "resources": [
+            { "name": "store", "owner": { "name": "inventory" } },
+            { "name": "store", "owner": { "name": "mallory" } },
+        ],
+        "policies": [policy("all", "user", json!({ "users": "[\"mallory\"]" })), permission("open", "store", &["all"])],
+    });
+    let mallory = json!({ "preferred_username": "mallory" });
+    let of = |client: &str| {
+        AuthorizationConfig::builder().client_id(client).build(file.to_string().as_bytes()).unwrap()
+    };
+    assert_eq!(decide(&of("inventory"), &mallory, "store"), Verdict::Grant);
+    // Otherwise there are two users of which each has a store, and the permission is for one of them.
+    assert_eq!(decide(&of("other"), &mallory, "store"), Verdict::Indeterminate);
+}

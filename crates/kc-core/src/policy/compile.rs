@@ -6,7 +6,7 @@ use jiff::tz::TimeZone;
 
 use super::Answer;
 use super::condition::{self, Condition};
-use super::config::{ByName, Compiled, Kind, Permission, Policy, Resource, Type};
+use super::config::{ByName, Compiled, Kind, Label, Permission, Policy, Resource, Type};
 use super::error::ConfigError;
 use super::export::{Export, RawPolicy, RawResource, shown};
 use super::finding::{Finding, Severity};
@@ -31,7 +31,9 @@ pub(super) fn compile(
         }
         names.intern(scope);
     }
-    let (mut types, mut resources, index) = read_resources(resources, &mut names, &mut log);
+    let client_id = client_id.or(in_file);
+    let (mut types, mut resources, index) =
+        read_resources(resources, client_id.as_deref(), &mut names, &mut log);
     let (permissions_raw, policies_raw): (Vec<_>, Vec<_>) =
         raw.iter().partition(|policy| matches!(policy.kind.as_str(), "resource" | "scope" | "uma"));
     let by_name = policy_names(&policies_raw, &permissions_raw, &mut log);
@@ -102,7 +104,7 @@ pub(super) fn compile(
     Ok(Compiled {
         mode,
         strategy,
-        client_id: client_id.or(in_file),
+        client_id,
         zone,
         scopes: names.names,
         scope_by_name: names.by_name,
@@ -111,6 +113,10 @@ pub(super) fn compile(
         resources_by_id: index.by_id,
         types,
         policies,
+        labels: policies_raw
+            .iter()
+            .map(|raw| Label { name: raw.name.clone(), kind: raw.kind.clone() })
+            .collect(),
         permissions,
         unbound,
         resources_of_scope,
@@ -192,13 +198,16 @@ struct ResourceIndex {
 
 fn read_resources(
     raw: Vec<RawResource>,
+    client_id: Option<&str>,
     names: &mut Scopes,
     log: &mut Log,
 ) -> (Vec<Type>, Vec<Resource>, ResourceIndex) {
     let (mut types, mut resources): (Vec<Type>, Vec<Resource>) = (Vec::new(), Vec::with_capacity(raw.len()));
     let mut index = ResourceIndex::default();
     let mut type_by_name: ByName<u32> = ByName::default();
-    for (place, raw) in (0_u32..).zip(raw) {
+    for (place, mut raw) in (0_u32..).zip(raw) {
+        // Some answers of Keycloak's name the server itself as the owner.
+        raw.owner = raw.owner.filter(|owner| Some(owner.as_str()) != client_id);
         let here = format!("resources[{place}]");
         let same_name = index.by_name.entry(raw.name.clone()).or_default();
         for other in same_name.iter().filter_map(|other: &u32| resources.get(*other as usize)) {
@@ -321,7 +330,7 @@ fn read_policy(
         }
         read.condition
     };
-    Ok(Policy { name: raw.name.clone(), kind: raw.kind.clone(), negative: raw.negative, condition })
+    Ok(Policy { negative: raw.negative, condition })
 }
 
 /// `applyPolicies`, each once.

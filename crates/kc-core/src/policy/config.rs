@@ -39,6 +39,8 @@ pub(super) struct Compiled {
     pub(super) resources_by_id: ByName<u32>,
     pub(super) types: Vec<Type>,
     pub(super) policies: Vec<Policy>,
+    /// As long as `policies`.
+    pub(super) labels: Vec<Label>,
     pub(super) permissions: Vec<Permission>,
     /// Of each scope: the scope permissions that name no resource.
     pub(super) unbound: Vec<Vec<u32>>,
@@ -72,10 +74,14 @@ pub(super) struct Type {
 }
 
 pub(super) struct Policy {
-    pub(super) name: String,
-    pub(super) kind: String,
     pub(super) negative: bool,
     pub(super) condition: Condition,
+}
+
+/// What a policy is called: kept apart, for it is not read where it is decided.
+pub(super) struct Label {
+    pub(super) name: String,
+    pub(super) kind: String,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -40,7 +40,7 @@ pub(super) fn break_circles(policies: &mut [Policy], raw: &[&RawPolicy], log: &m
             Some(circle) => {
                 let names: Vec<&str> = circle
                     .iter()
-                    .filter_map(|place| policies.get(*place as usize))
+                    .filter_map(|place| raw.get(*place as usize))
                     .map(|policy| policy.name.as_str())
                     .collect();
                 format!("refers to itself: {}", shown(&names.join(" → ")))
@@ -48,7 +48,7 @@ pub(super) fn break_circles(policies: &mut [Policy], raw: &[&RawPolicy], log: &m
             None => format!("stands on more than {MAX_HEIGHT} policies, one on the other"),
         };
         if let (Some(policy), Some(raw)) = (policies.get_mut(place as usize), raw.get(place as usize)) {
-            let finding = format!("the policy {:?} {what}: not decided here", shown(&policy.name));
+            let finding = format!("the policy {:?} {what}: not decided here", shown(&raw.name));
             log.policy(place, Severity::Problem, raw.place_of("applyPolicies"), finding);
             policy.condition = Condition::Undecidable(what);
         }

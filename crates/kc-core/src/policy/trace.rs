@@ -193,9 +193,10 @@ impl Evaluation<'_> {
 
     fn trace_policy(&mut self, place: Option<u32>) -> PolicyTrace {
         let config = self.config;
-        let Some((place, policy)) =
-            place.and_then(|place| Some((place, config.policies.get(place as usize)?)))
-        else {
+        let found = place.and_then(|place| {
+            Some((place, config.policies.get(place as usize)?, config.labels.get(place as usize)?))
+        });
+        let Some((place, policy, label)) = found else {
             return PolicyTrace {
                 policy: "?".to_owned(),
                 kind: "?".to_owned(),
@@ -214,8 +215,8 @@ impl Evaluation<'_> {
             condition => (condition.decide(&self.scene).1.to_owned(), Vec::new()),
         };
         PolicyTrace {
-            policy: policy.name.clone(),
-            kind: policy.kind.clone(),
+            policy: label.name.clone(),
+            kind: label.kind.clone(),
             negative: policy.negative,
             said: verdict(self.policy(place)),
             asks: policy.condition.to_string(),
