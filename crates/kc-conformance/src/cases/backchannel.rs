@@ -76,7 +76,8 @@ pub(crate) fn cases() -> Vec<Case> {
             browser.is("alice").await
         }),
     ];
-    let bends: [(&str, fn(Mint) -> Mint); 17] = [
+    type Bend = fn(Mint) -> Mint;
+    let bends: [(&str, Bend); 17] = [
         ("unsigned", Mint::unsigned),
         ("key-of-a-stranger", |mint| mint.unknown_key(Alg::Rs256)),
         ("signed-with-the-secret", |mint| mint.secret(Alg::Hs256, CLIENT_SECRET)),

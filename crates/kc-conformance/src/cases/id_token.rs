@@ -12,7 +12,8 @@ use crate::query;
 const CORE: &str = "OpenID Connect Core §3.1.3.7";
 
 pub(crate) fn cases() -> Vec<Case> {
-    let bends: [(&str, fn(Mint) -> Mint); 11] = [
+    type Bend = fn(Mint) -> Mint;
+    let bends: [(&str, Bend); 11] = [
         ("unsigned", Mint::unsigned),
         ("key-of-a-stranger", |mint| mint.unknown_key(Alg::Rs256)),
         ("signed-with-the-secret", |mint| mint.secret(Alg::Hs256, CLIENT_SECRET)),
