@@ -34,8 +34,8 @@ Options:
       --admin-user NAME     Who administers it. Default admin
       --admin-password-env VARIABLE
                             The variable that holds the password. Default: the password is admin
-      --profile NAME        Which routes the service has: api, those that take bearer tokens, or authorization, those and
-                            /inventory. Default api
+      --profile NAME        Which routes the service has: api, those that take bearer tokens; authorization, those and
+                            /inventory; full, those and the browser login. Default api
       --only NAME           Only the case of that id, or the group; may be repeated
       --deviations FILE     Accepted failures, as lines \"group/case\" = \"reason\". A reason of a case that passes fails
                             the run
@@ -115,8 +115,9 @@ impl Command {
                 "--only" => read.only.push(word(&mut arguments)?),
                 "--profile" => {
                     let given = word(&mut arguments)?;
-                    read.profile = Profile::from_name(&given)
-                        .ok_or_else(|| format!("--profile {given:?} is not known: api or authorization"))?;
+                    read.profile = Profile::from_name(&given).ok_or_else(|| {
+                        format!("--profile {given:?} is not known: api, authorization or full")
+                    })?;
                 }
                 "--start-timeout" => {
                     let given = word(&mut arguments)?;
@@ -310,8 +311,12 @@ mod tests {
     }
 
     #[test]
-    fn the_full_profile_is_refused_until_it_has_cases() {
-        let Ok(Command::Run(read)) = parse(&["--profile", "full", "--", "true"]) else { panic!("refused") };
-        assert!(read.run().unwrap_err().contains("full"));
+    fn each_profile_is_known_by_its_name() {
+        for profile in [Profile::Api, Profile::Authorization, Profile::Full] {
+            let Ok(Command::Run(read)) = parse(&["--profile", profile.name(), "--", "x"]) else {
+                panic!("refused")
+            };
+            assert_eq!(read.profile, profile);
+        }
     }
 }

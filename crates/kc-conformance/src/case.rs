@@ -14,6 +14,8 @@ pub enum Capability {
     Api,
     /// `/inventory`, decided offline by an exported authorization configuration.
     Authorization,
+    /// Pages, `/oidc/*` and sessions: browser login.
+    Login,
     /// It may be started in an empty folder of its own, where the suite writes a `.env`.
     CleanFolder,
 }
@@ -26,6 +28,7 @@ impl Capability {
             Self::Api => "api",
             Self::Authorization => "authorization",
             Self::CleanFolder => "clean-folder",
+            Self::Login => "login",
         }
     }
 }

@@ -20,7 +20,9 @@ use crate::target::Target;
 #[must_use]
 pub fn main(target: Target, options: Options) -> ExitCode {
     let asked = Asked::read(std::env::args().skip(1));
-    let ids: Vec<String> = suite::all().into_iter().map(|case| case.info.id).collect();
+    let cases = suite::all().into_iter().map(|case| case.info);
+    let cases = cases.filter(|case| options.profile.asks_for(case.needs));
+    let ids: Vec<String> = cases.map(|case| case.id).collect();
     let chosen: Vec<String> = ids.iter().filter(|id| asked.wants(id)).cloned().collect();
     if asked.list {
         chosen.iter().for_each(|id| println!("{id}: test"));

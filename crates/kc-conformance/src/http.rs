@@ -84,6 +84,9 @@ impl Request {
     /// Method and target, for messages.
     pub(crate) fn label(&self) -> String {
         let target = String::from_utf8_lossy(&self.target);
+        // A code and a login's state stand in the callback's query; they are nobody's business either.
+        let callback = target.split('?').next().filter(|path| *path == "/oidc/callback");
+        let target = callback.unwrap_or(&target);
         let short: String = target.chars().take(80).flat_map(char::escape_debug).collect();
         let more = if target.chars().nth(80).is_some() { "…" } else { "" };
         // A token in a query stands there for a reason, but not in a report.

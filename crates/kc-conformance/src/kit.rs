@@ -13,7 +13,7 @@ use rustix::process::Signal;
 use crate::case::{CaseResult, Failure};
 use crate::http::{Connection, Request};
 pub(crate) use crate::issuer::CLIENT_SECRET;
-use crate::issuer::{Authority, Source};
+use crate::issuer::{Authority, Source, Tap};
 use crate::process::Process;
 use crate::reply::Reply;
 use crate::target::Target;
@@ -51,6 +51,9 @@ pub(crate) struct Kit {
     running: RefCell<Option<Running>>,
     /// What no log may hold.
     confidential: RefCell<BTreeSet<String>>,
+    /// What no log may hold as a whole, though a part of it may stand there: a code of Keycloak's has the session's id in it.
+    whole: RefCell<BTreeSet<String>>,
+    tap: RefCell<Option<Rc<Tap>>>,
     folder: tempfile::TempDir,
 }
 
@@ -77,6 +80,8 @@ impl Kit {
             world: Rc::clone(world),
             running: RefCell::new(None),
             confidential: RefCell::new(BTreeSet::from([CLIENT_SECRET.to_owned()])),
+            whole: RefCell::default(),
+            tap: RefCell::default(),
             folder: tempfile::tempdir()?,
         })
     }
@@ -102,6 +107,17 @@ impl Kit {
         let mut environment = self.environment();
         environment.extend(settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         self.start_in(environment, &[]).await
+    }
+
+    /// Starts the service so that it reaches its issuer by way of a tap.
+    pub(crate) async fn start_tapped(&self, settings: &[(&str, &str)]) -> Result<Rc<Tap>, Failure> {
+        let (address, path) = self.issuer.place()?;
+        let tap = Rc::new(Tap::start(address).await?);
+        let url = format!("http://{}{path}", tap.address());
+        self.start(&[&[("KEYCLOAK_INTERNAL_URL", url.as_str())], settings].concat()).await?;
+        // As long as the service asks there.
+        self.tap.replace(Some(Rc::clone(&tap)));
+        Ok(tap)
     }
 
     /// Starts the service with exactly these settings, these files in its folder.
@@ -310,6 +326,13 @@ impl Kit {
         self.confidential.borrow_mut().extend(texts.iter().cloned());
     }
 
+    /// Says that this cookie, code or other value of a login must be in no log. A short one may be there by chance.
+    pub(crate) fn keep_whole(&self, text: &str) {
+        if text.len() > 20 {
+            self.whole.borrow_mut().insert(text.to_owned());
+        }
+    }
+
     /// What of tokens and secrets is in the text: at most three places, nothing quoted that must not be.
     pub(crate) fn leaks_in(&self, text: &str) -> Vec<String> {
         let leaks = self.confidential.borrow();
@@ -322,7 +345,11 @@ impl Kit {
             let found = parts.filter(|part| part.len() > 20).find_map(|part| before(text, part))?;
             Some(format!("a token after {found:?}"))
         });
-        leaks.take(3).collect()
+        let whole = self.whole.borrow();
+        let whole = whole.iter().filter_map(|secret| {
+            Some(format!("a cookie, a code or another value of a login after {:?}", before(text, secret)?))
+        });
+        leaks.chain(whole).take(3).collect()
     }
 
     /// How many requests the issuer has had for that.

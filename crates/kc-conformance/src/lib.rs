@@ -13,6 +13,7 @@
 //! | see what there is | [`catalogue`] |
 //! | check a trait of `kc-core` that you implemented | `contract`, behind the feature of that name |
 
+mod browser;
 mod case;
 mod cases;
 #[cfg(feature = "contract")]
@@ -23,6 +24,7 @@ mod http;
 mod issuer;
 mod kit;
 mod process;
+mod query;
 mod reply;
 mod report;
 mod runner;

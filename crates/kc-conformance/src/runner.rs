@@ -26,7 +26,7 @@ pub enum Profile {
     Api,
     /// Those, and `/inventory`, which is decided offline.
     Authorization,
-    /// All of the contract, browser login and offline decisions included. Refused until its cases exist.
+    /// Those, and browser login: the pages, `/oidc/*` and sessions.
     Full,
 }
 
@@ -39,6 +39,15 @@ impl Profile {
             "authorization" => Some(Self::Authorization),
             "full" => Some(Self::Full),
             _ => None,
+        }
+    }
+
+    /// Whether a service of this profile is asked for that. A folder of its own is no matter of routes.
+    pub(crate) fn asks_for(self, needs: Capability) -> bool {
+        match needs {
+            Capability::Authorization => self != Self::Api,
+            Capability::Login => self == Self::Full,
+            Capability::Api | Capability::CleanFolder => true,
         }
     }
 
@@ -75,11 +84,6 @@ pub enum RunError {
         /// What was seen.
         why: String,
     },
-    /// The profile has no cases yet.
-    NoCases {
-        /// The profile asked for.
-        profile: &'static str,
-    },
     /// The service doesn't start, not even with good settings.
     Start {
         /// What was seen.
@@ -101,10 +105,6 @@ impl fmt::Display for RunError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Issuer { why } => write!(f, "the real Keycloak is not usable: {why}"),
-            Self::NoCases { profile } => write!(
-                f,
-                "the profile {profile} has no cases of its own yet, and passing it would mean nothing: use api"
-            ),
             Self::Start { why } => write!(f, "nothing was run, for the service doesn't start: {why}"),
             Self::Suite { why } => write!(f, "the suite can't work: {why}"),
             Self::UnknownCase { name } => {
@@ -130,9 +130,6 @@ pub fn run_with(
     options: &Options,
     told: impl Fn(&CaseReport) + 'static,
 ) -> Result<Report, RunError> {
-    if options.profile == Profile::Full {
-        return Err(RunError::NoCases { profile: options.profile.name() });
-    }
     let cases = chosen(options.profile, &options.only)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| RunError::Suite { why: error.to_string() })?;
@@ -175,8 +172,8 @@ async fn interrupted() -> RunError {
 /// The cases of these names, or all that the profile has.
 fn chosen(profile: Profile, only: &[String]) -> Result<Vec<Case>, RunError> {
     let mut cases = suite::all();
-    if only.is_empty() && profile == Profile::Api {
-        cases.retain(|case| case.info.needs != Capability::Authorization);
+    if only.is_empty() {
+        cases.retain(|case| profile.asks_for(case.info.needs));
     }
     for name in only {
         if !cases.iter().any(|case| answers_to(case, name)) {
@@ -205,10 +202,8 @@ struct Run {
 
 impl Run {
     fn new(target: Target, source: Source, options: &Options, told: impl Fn(&CaseReport) + 'static) -> Self {
-        let mut capabilities = vec![Capability::Api];
-        if options.profile != Profile::Api {
-            capabilities.push(Capability::Authorization);
-        }
+        let mut capabilities = vec![Capability::Api, Capability::Authorization, Capability::Login];
+        capabilities.retain(|needs| options.profile.asks_for(*needs));
         if target.clean_folder {
             capabilities.push(Capability::CleanFolder);
         }

@@ -180,7 +180,7 @@ impl Issue<'_> {
     /// Never longer than the session has left.
     fn access_lifespan(&self) -> i64 {
         let own = self.client.attributes.get("access.token.lifespan").and_then(|secs| secs.parse().ok());
-        let wanted = own.unwrap_or(self.state.realm.access_lifespan_secs);
+        let wanted = own.unwrap_or(self.state.access_lifespan_secs());
         if self.offline { wanted } else { wanted.min(self.session_left()) }
     }
 

@@ -371,6 +371,11 @@ impl DevIssuer {
         self.state.set_skew(secs);
     }
 
+    /// Sets how long access tokens live that are issued from now on, in seconds: Keycloak's `accessTokenLifespan`. Default: the realm's.
+    pub fn set_access_token_lifespan(&self, secs: u32) {
+        self.state.set_access_lifespan(secs.into());
+    }
+
     /// Unix time by this issuer's clock, in seconds.
     #[must_use]
     pub fn now(&self) -> i64 {

@@ -24,6 +24,7 @@ pub(crate) struct State {
     keys: RwLock<Arc<KeyRing>>,
     memory: Mutex<Memory>,
     skew_secs: AtomicI64,
+    access_lifespan_secs: AtomicI64,
 }
 
 /// An access or ID token of ours that passed: the signature is by a key that counts, and it is in its lifetime.
@@ -57,6 +58,7 @@ impl State {
             keys: RwLock::new(Arc::new(keys)),
             memory: Mutex::new(fresh_memory(&realm)),
             skew_secs: AtomicI64::new(0),
+            access_lifespan_secs: AtomicI64::new(realm.access_lifespan_secs),
             faults: Faults::default(),
             base_url,
             realm,
@@ -66,6 +68,15 @@ impl State {
     /// Unix time as this issuer sees it, in seconds.
     pub(crate) fn now(&self) -> i64 {
         system_now().saturating_add(self.skew_secs.load(Ordering::Relaxed))
+    }
+
+    /// How long access tokens live of clients that don't say it themselves.
+    pub(crate) fn access_lifespan_secs(&self) -> i64 {
+        self.access_lifespan_secs.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_access_lifespan(&self, secs: i64) {
+        self.access_lifespan_secs.store(secs, Ordering::Relaxed);
     }
 
     pub(crate) fn set_skew(&self, secs: i64) {
@@ -84,6 +95,7 @@ impl State {
     /// Forgets sessions and overrides, as a server with an empty data base would; its keys too, or not.
     pub(crate) fn forget(&self, keys: bool) {
         *self.memory() = fresh_memory(&self.realm);
+        self.set_access_lifespan(self.realm.access_lifespan_secs);
         if keys {
             let fresh = KeyRing::new(&self.realm.name, &self.realm.keys, false, system_now());
             *self.keys.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(fresh);

@@ -8,6 +8,6 @@ use kc_conformance::{Issuer, Options, Profile, Target};
 
 fn main() -> ExitCode {
     let service = Target::new(env!("CARGO_BIN_EXE_axum-service")).clean_folder(true);
-    let (issuer, profile) = (Issuer::from_environment(), Profile::Authorization);
+    let (issuer, profile) = (Issuer::from_environment(), Profile::Full);
     kc_conformance::main(service, Options { issuer, profile, ..Options::default() })
 }

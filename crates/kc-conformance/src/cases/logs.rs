@@ -209,9 +209,14 @@ async fn nothing_confidential(kit: &Kit) -> CaseResult {
 
 /// The audit's events of that path.
 async fn events(kit: &Kit, path: &str) -> Result<Vec<Value>, Failure> {
+    events_of(kit, "path", path).await
+}
+
+/// The audit's events in which this member has this value.
+pub(super) async fn events_of(kit: &Kit, member: &str, value: &str) -> Result<Vec<Value>, Failure> {
     let (stdout, _) = kit.output().await;
     let events = stdout.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    Ok(events.filter(|event| event.get("path").and_then(Value::as_str) == Some(path)).collect())
+    Ok(events.filter(|event| event.get(member).and_then(Value::as_str) == Some(value)).collect())
 }
 
 async fn one_event(kit: &Kit, path: &str) -> Result<Value, Failure> {
@@ -229,7 +234,7 @@ async fn one_event(kit: &Kit, path: &str) -> Result<Value, Failure> {
     }
 }
 
-fn says(event: &Value, name: &str, value: &str) -> CaseResult {
+pub(super) fn says(event: &Value, name: &str, value: &str) -> CaseResult {
     ensure(event.get(name).and_then(Value::as_str) == Some(value), || {
         format!("expected {name} {value:?} in the audit, got {event}")
     })

@@ -1,11 +1,13 @@
 //! The cases, a file for each group, and the shapes that most of them have.
 
+pub(crate) mod backchannel;
 pub(crate) mod bearer;
 pub(crate) mod challenges;
 pub(crate) mod claims;
 pub(crate) mod cors;
 pub(crate) mod exempt;
 pub(crate) mod header;
+pub(crate) mod id_token;
 pub(crate) mod introspection;
 pub(crate) mod inventory;
 pub(crate) mod issued;
@@ -13,13 +15,17 @@ pub(crate) mod key_lists;
 pub(crate) mod keys;
 pub(crate) mod kind;
 pub(crate) mod limits;
+pub(crate) mod login;
+pub(crate) mod logout;
 pub(crate) mod logs;
 pub(crate) mod methods;
 pub(crate) mod paths;
 pub(crate) mod problems;
+pub(crate) mod refresh;
 pub(crate) mod roles;
 pub(crate) mod routes;
 pub(crate) mod service_token;
+pub(crate) mod session;
 pub(crate) mod settings;
 pub(crate) mod shutdown;
 pub(crate) mod signature;

@@ -10,6 +10,7 @@ use tokio::net::lookup_host;
 use super::Keycloak;
 use crate::case::Failure;
 use crate::http::{Connection, Request};
+use crate::query::encoded;
 use crate::reply::Reply;
 
 /// Importing a realm may take a busy server that long.
@@ -129,6 +130,12 @@ impl Admin {
         self.change("PUT", &format!("/realms/{realm}/users/{user_id}"), Some(&user), &[204]).await
     }
 
+    /// Sets how long access tokens live that are issued from now on, in seconds.
+    pub(super) async fn set_token_lifespan(&self, realm: &str, secs: u32) -> Result<(), Failure> {
+        let change = serde_json::json!({ "accessTokenLifespan": secs });
+        self.change("PUT", &format!("/realms/{realm}"), Some(&change), &[204]).await
+    }
+
     async fn get(&self, path: &str) -> Result<Value, Failure> {
         let reply = self.administer("GET", path, None).await?;
         if reply.status != 200 {
@@ -223,32 +230,4 @@ pub(super) fn error_of(reply: &Reply) -> String {
     let text = |name: &str| body.get(name).and_then(Value::as_str).unwrap_or_default();
     let words = [text("error"), text("error_description"), text("errorMessage")];
     words.into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join(": ")
-}
-
-/// `application/x-www-form-urlencoded`.
-pub(super) fn encoded(form: &[(&str, &str)]) -> String {
-    let escaped = |text: &str| -> String {
-        let bytes = text.bytes().map(|byte| match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-                char::from(byte).to_string()
-            }
-            byte => format!("%{byte:02X}"),
-        });
-        bytes.collect()
-    };
-    let pairs = form.iter().map(|(name, value)| format!("{}={}", escaped(name), escaped(value)));
-    pairs.collect::<Vec<_>>().join("&")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_form_keeps_every_letter_of_a_password() {
-        assert_eq!(
-            encoded(&[("a", "b c&d=e+f%\u{e4}"), ("g", "-._~")]),
-            "a=b%20c%26d%3De%2Bf%25%C3%A4&g=-._~"
-        );
-    }
 }

@@ -11,9 +11,14 @@ const DEMO: &str = "kc-demo";
 /// Cheap on purpose: a run logs in hundreds of times, with passwords that everybody knows.
 const PASSWORD_POLICY: &str = "hashAlgorithm(pbkdf2-sha256) and hashIterations(1)";
 
-/// The demo realm under that name, the secret of the client `api` replaced.
+/// A service that browsers reach by https: none listens there, and nobody asks for the name.
+pub(crate) const HTTPS_SERVICE: &str = "https://service.conformance.test";
+
+/// The demo realm under that name, the secret of the client `api` replaced; a service may also be at [`HTTPS_SERVICE`].
 pub(super) fn named(realm: &str) -> String {
+    let redirects = "\"redirectUris\": [\n";
     DEMO_REALM
+        .replace(redirects, &format!("{redirects}\"{HTTPS_SERVICE}/*\",\n"))
         .replace("\"api-secret\"", &format!("\"{CLIENT_SECRET}\""))
         .replace(&format!("\"{DEMO}\""), &format!("\"{realm}\""))
         .replace(&format!("\"default-roles-{DEMO}\""), &format!("\"default-roles-{realm}\""))

@@ -143,7 +143,7 @@ impl Shared {
 }
 
 /// Sends the request on as it is, and brings the answer back as it is, but for the connection's end.
-async fn forwarded(server: SocketAddr, request: &Incoming) -> std::io::Result<Vec<u8>> {
+pub(super) async fn forwarded(server: SocketAddr, request: &Incoming) -> std::io::Result<Vec<u8>> {
     let mut stream = TcpStream::connect(server).await?;
     let head = closing(&request.head);
     stream.write_all(head.as_bytes()).await?;

@@ -9,20 +9,28 @@ mod export;
 mod front;
 mod keycloak;
 mod real;
+mod tap;
 
+use std::net::SocketAddr;
 use std::rc::Rc;
 
 use kc_dev::{Alg, DevIssuer, Endpoint, Fault, Mint};
 use serde_json::Value;
 
+pub(crate) use self::export::HTTPS_SERVICE;
 pub use self::keycloak::Keycloak;
 use self::real::{Leased, Real};
+pub(crate) use self::tap::Tap;
 use crate::case::{Failure, ensure};
 use crate::http::{Connection, Request};
+use crate::query::encoded;
 use crate::reply::Reply;
 
 /// The secret of the client `api` during a run: a text that stands nowhere by chance.
 pub(crate) const CLIENT_SECRET: &str = "s3cr3t-of-the-conformance-suite-2f1c9";
+
+/// How long access tokens of the demo realm live, in seconds.
+pub(crate) const TOKEN_LIFESPAN: u32 = 300;
 
 /// Who issues the tokens that the service gets.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -119,6 +127,14 @@ impl Authority {
         self.dev.base_url()
     }
 
+    /// Where that is: the address, and the path without a slash at the end.
+    pub(crate) fn place(&self) -> Result<(SocketAddr, &str), Failure> {
+        let rest = self.base_url().strip_prefix("http://").unwrap_or_default();
+        let (host, path) = rest.split_at_checked(rest.find('/').unwrap_or(rest.len())).unwrap_or_default();
+        let address = host.parse().map_err(|_| Failure::new("the issuer is not at an address"))?;
+        Ok((address, path))
+    }
+
     /// `iss` of every token.
     pub(crate) fn issuer(&self) -> &str {
         self.dev.issuer()
@@ -195,7 +211,7 @@ impl Authority {
             return real.server.admin.ask("POST", &path, Some(&real.front.address().to_string()), &all).await;
         }
         let request = Request::new("POST", path);
-        let request = request.body("application/x-www-form-urlencoded", admin::encoded(&all));
+        let request = request.body("application/x-www-form-urlencoded", encoded(&all));
         Connection::open(self.dev.address()).await?.send(&request).await
     }
 
@@ -287,6 +303,18 @@ impl Authority {
                 real.server.admin.set_user_enabled(&real.realm, self.id_of(username)?, false).await
             }
         }
+    }
+
+    /// Lets access tokens that are issued from now on live so long, in seconds.
+    pub(crate) async fn set_token_lifespan(&self, secs: u32) -> Result<(), Failure> {
+        match &self.real {
+            None => self.dev.set_access_token_lifespan(secs),
+            Some(real) => {
+                real.changeable()?;
+                real.server.admin.set_token_lifespan(&real.realm, secs).await?;
+            }
+        }
+        Ok(())
     }
 
     fn id_of(&self, username: &str) -> Result<&str, Failure> {

@@ -279,3 +279,12 @@ async fn introspection_is_for_the_audience_only() {
     assert!(ask(token.clone(), "inventory").await);
     assert!(!ask(token, "api").await);
 }
+
+#[tokio::test]
+async fn tokens_live_as_long_as_they_are_told_to() {
+    let issuer = issuer().await;
+    issuer.set_access_token_lifespan(7);
+    let token = issuer.token("alice", "api").await.expect("a token");
+    let claims = part(&token, 1);
+    assert_eq!(claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap(), 7);
+}

@@ -213,3 +213,18 @@ async fn a_session_outlives_the_key_that_its_token_was_signed_with() {
     assert_eq!(service.bearer(&token).await.status, 200);
     assert_eq!(browser.get("/me", &[]).await.status, 200, "its token is good no more, and was renewed");
 }
+
+#[tokio::test]
+async fn a_token_that_is_over_by_the_issuer_s_clock_is_renewed() {
+    let service = service().await;
+    let mut browser = service.browser();
+    // Keycloak's clock is behind: its tokens end sooner by ours than it says.
+    service.issuer.set_clock_skew(-200);
+    browser.log_in("alice").await;
+    service.clock.advance(150);
+    service.issuer.fault(Endpoint::Token, Fault::Cut);
+    assert_eq!(browser.get("/me", &[]).await.code(), "login_unavailable", "it cannot be asked");
+    service.issuer.clear_fault(Endpoint::Token);
+    service.issuer.set_clock_skew(-50);
+    assert_eq!(browser.get("/me", &[]).await.status, 200);
+}
