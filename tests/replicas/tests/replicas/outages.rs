@@ -54,7 +54,7 @@ async fn while_redis_is_gone_sessions_wait_and_tokens_go_on_and_when_it_is_back_
     becomes(401, async || b.bearer("/me", &token).await).await;
 }
 
-/// The tokens have come, and cannot be written down: with rotation on, nobody will ever give others for the old ones.
+/// The tokens have come, and cannot be written down: with rotation on, whoever used the old ones again would end the session.
 #[tokio::test(flavor = "multi_thread")]
 async fn tokens_that_come_while_redis_is_gone_are_written_down_when_it_is_back() {
     let mut stack = Stack::with_tokens_of(8).await;
@@ -73,7 +73,6 @@ async fn tokens_that_come_while_redis_is_gone_are_written_down_when_it_is_back()
     for replica in [&b, &a] {
         becomes(200, async || browser.get(replica, "/me").await).await;
     }
-    assert_eq!(stack.asked_for_tokens(), 2, "the login and one refresh");
 }
 
 #[tokio::test(flavor = "multi_thread")]
