@@ -80,6 +80,11 @@ impl Replica {
         self.process.wait().unwrap();
     }
 
+    /// SIGTERM: it finishes what it is doing.
+    pub fn tell_to_stop(&self) {
+        programs::signal(self.process.id(), "TERM");
+    }
+
     /// `GET path` with a bearer token.
     pub async fn bearer(&self, path: &str, token: &str) -> Answer {
         Answer::of(self.request(reqwest::Method::GET, path).bearer_auth(token)).await
@@ -126,7 +131,8 @@ impl Drop for Replica {
             return;
         }
         if !self.killed {
-            programs::signal(self.process.id(), "TERM");
+            // Once more does no harm, and one that has ended is still ours.
+            self.tell_to_stop();
             let ended = self.process.wait().unwrap();
             assert!(ended.success(), "the service ended with {ended}: {}", self.stderr());
         }

@@ -75,6 +75,36 @@ async fn three_replicas_renew_in_turn_and_with_rotation_nobody_is_logged_out() {
     assert!((2..=3).contains(&refreshes), "{refreshes} in 10 s, of tokens that are renewed after 3");
 }
 
+/// As in every deployment.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replica_that_is_told_to_stop_while_it_asks_for_tokens_writes_them_down_first() {
+    let stack = Stack::with_tokens_of(SHORT).await;
+    stack.issuer.set_refresh_rotation(true, 0);
+    let (a, b, c) = tokio::join!(stack.first(), stack.second(), stack.third());
+    let mut due = Instant::now();
+    let mut logins = Vec::new();
+    for replica in [&a, &b, &c] {
+        let (browser, at) = logged_in(replica, SHORT).await;
+        logins.push((browser, replica));
+        due = due.max(at);
+    }
+    let d = stack.second().await;
+    sleep_until(due.into()).await;
+    stack.issuer.fault_times(Endpoint::Token, Fault::Slow(Duration::from_secs(1)), 3);
+    let asked: Vec<_> =
+        logins.iter().map(|(browser, replica)| tokio::spawn(browser.getting(replica, "/me"))).collect();
+    stack.is_asked_for_tokens(6).await;
+    for (_, replica) in &logins {
+        replica.tell_to_stop();
+    }
+    for answer in asked {
+        answer.await.unwrap().is(200, "");
+    }
+    for (browser, _) in &logins {
+        browser.get(&d, "/me").await.is(200, "");
+    }
+}
+
 /// The issuer has got A's request and done nothing yet.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_replica_that_is_killed_while_it_asks_for_tokens_logs_nobody_out() {
