@@ -6,7 +6,7 @@ use actix_web::body::MessageBody;
 use actix_web::dev::{Payload, Service, ServiceRequest, ServiceResponse, Transform};
 use actix_web::middleware::{Next, from_fn};
 use actix_web::{Error, FromRequest, HttpRequest, HttpResponse, web};
-use kc_login::form::csrf_header;
+use kc_login::form::{csrf_header, in_time};
 use kc_login::{Endpoint, Login, LoginRequest, MAX_FORM_BYTES};
 
 use crate::extract::caller;
@@ -26,10 +26,14 @@ pub fn mount(routes: Routes, login: &Login) -> Routes {
 async fn serve(login: Login, endpoint: Endpoint, request: HttpRequest, body: web::Payload) -> HttpResponse {
     let headers = Lines(request.headers());
     let view = view(&request, &headers);
-    response(&match body.to_bytes_limited(MAX_FORM_BYTES).await {
-        Ok(Ok(body)) => login.serve(endpoint, &LoginRequest { view, body: &body }).await,
+    response(&match in_time(view.method, limited(body)).await {
+        Some(body) => login.serve(endpoint, &LoginRequest { view, body: &body }).await,
         _ => login.unreadable(&view),
     })
+}
+
+async fn limited(body: web::Payload) -> Result<web::Bytes, ()> {
+    body.to_bytes_limited(MAX_FORM_BYTES).await.map_err(drop)?.map_err(drop)
 }
 
 /// A middleware for pages, around all routes: their forms may send the CSRF value in a hidden field `csrf_token`, and what comes
@@ -54,7 +58,7 @@ async fn read<B: MessageBody + 'static>(
     }
     if login.wants_form(&view(request.request(), &Lines(request.headers()))) {
         let body = request.extract::<web::Payload>().await?;
-        let Ok(Ok(body)) = body.to_bytes_limited(MAX_FORM_BYTES).await else {
+        let Some(body) = in_time(request.method().as_str(), limited(body)).await else {
             let unreadable = login.unreadable(&view(request.request(), &Lines(request.headers())));
             return Ok(request.into_response(response(&unreadable)));
         };

@@ -6,7 +6,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 use axum::routing::any;
 use http::request::Parts;
-use kc_login::form::csrf_header;
+use kc_login::form::{csrf_header, in_time};
 use kc_login::{Endpoint, Login, LoginRequest, MAX_FORM_BYTES};
 
 use crate::extract::caller;
@@ -26,9 +26,9 @@ pub fn mount<S: Clone + Send + Sync + 'static>(routes: Routes<S>, login: &Login)
 async fn serve(login: Login, endpoint: Endpoint, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let view = view_of_parts(&parts);
-    let response = match to_bytes(body, MAX_FORM_BYTES).await {
-        Ok(body) => login.serve(endpoint, &LoginRequest { view, body: &body }).await,
-        Err(_) => login.unreadable(&view),
+    let response = match in_time(view.method, to_bytes(body, MAX_FORM_BYTES)).await {
+        Some(body) => login.serve(endpoint, &LoginRequest { view, body: &body }).await,
+        None => login.unreadable(&view),
     };
     response.map(Body::from)
 }
@@ -47,7 +47,7 @@ pub async fn pages(State(login): State<Login>, mut request: Request, next: Next)
     }
     if login.wants_form(&view(&request)) {
         let (mut parts, body) = request.into_parts();
-        let Ok(body) = to_bytes(body, MAX_FORM_BYTES).await else {
+        let Some(body) = in_time(parts.method.as_str(), to_bytes(body, MAX_FORM_BYTES)).await else {
             return login.unreadable(&view_of_parts(&parts)).map(Body::from);
         };
         parts.headers.extend(csrf_header(&body));

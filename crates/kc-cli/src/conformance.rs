@@ -34,7 +34,8 @@ Options:
       --admin-user NAME     Who administers it. Default admin
       --admin-password-env VARIABLE
                             The variable that holds the password. Default: the password is admin
-      --profile api|full    Which routes the service has. Default api: those that take bearer tokens
+      --profile NAME        Which routes the service has: api, those that take bearer tokens, or authorization, those and
+                            /inventory. Default api
       --only NAME           Only the case of that id, or the group; may be repeated
       --deviations FILE     Accepted failures, as lines \"group/case\" = \"reason\". A reason of a case that passes fails
                             the run
@@ -115,7 +116,7 @@ impl Command {
                 "--profile" => {
                     let given = word(&mut arguments)?;
                     read.profile = Profile::from_name(&given)
-                        .ok_or_else(|| format!("--profile {given:?} is not known: api or full"))?;
+                        .ok_or_else(|| format!("--profile {given:?} is not known: api or authorization"))?;
                 }
                 "--start-timeout" => {
                     let given = word(&mut arguments)?;

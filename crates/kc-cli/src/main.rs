@@ -1,5 +1,6 @@
 //! The program `kc`: what helps around services that Keycloak protects.
 
+mod authz;
 mod cargo_run;
 mod conformance;
 mod token;
@@ -12,6 +13,7 @@ kc: what helps around services that Keycloak protects
 Usage: kc COMMAND
 
 Commands:
+  authz         Decides by exported Authorization Services: check, explain, evaluate
   conformance   Runs the conformance suite against a service, in whatever language it is
   token         Looks at tokens: verify
 
@@ -24,6 +26,7 @@ fn main() -> ExitCode {
     let mut arguments = std::env::args_os().skip(1);
     let first = arguments.next();
     match first.as_ref().and_then(|first| first.to_str()) {
+        Some("authz") => authz::main(arguments),
         Some("conformance") => conformance::main(arguments),
         Some("token") => token::main(arguments),
         Some("-h" | "--help" | "help") => {

@@ -12,6 +12,8 @@ use crate::kit::Kit;
 pub enum Capability {
     /// The bearer-only routes of the contract.
     Api,
+    /// `/inventory`, decided offline by an exported authorization configuration.
+    Authorization,
     /// It may be started in an empty folder of its own, where the suite writes a `.env`.
     CleanFolder,
 }
@@ -22,6 +24,7 @@ impl Capability {
     pub fn name(self) -> &'static str {
         match self {
             Self::Api => "api",
+            Self::Authorization => "authorization",
             Self::CleanFolder => "clean-folder",
         }
     }

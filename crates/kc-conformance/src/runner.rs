@@ -24,6 +24,8 @@ pub enum Profile {
     /// The routes that take bearer tokens.
     #[default]
     Api,
+    /// Those, and `/inventory`, which is decided offline.
+    Authorization,
     /// All of the contract, browser login and offline decisions included. Refused until its cases exist.
     Full,
 }
@@ -34,6 +36,7 @@ impl Profile {
     pub fn from_name(name: &str) -> Option<Self> {
         match name {
             "api" => Some(Self::Api),
+            "authorization" => Some(Self::Authorization),
             "full" => Some(Self::Full),
             _ => None,
         }
@@ -44,6 +47,7 @@ impl Profile {
     pub fn name(self) -> &'static str {
         match self {
             Self::Api => "api",
+            Self::Authorization => "authorization",
             Self::Full => "full",
         }
     }
@@ -129,7 +133,7 @@ pub fn run_with(
     if options.profile == Profile::Full {
         return Err(RunError::NoCases { profile: options.profile.name() });
     }
-    let cases = chosen(&options.only)?;
+    let cases = chosen(options.profile, &options.only)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| RunError::Suite { why: error.to_string() })?;
     LocalSet::new().block_on(&runtime, async {
@@ -168,9 +172,12 @@ async fn interrupted() -> RunError {
     RunError::Suite { why: "interrupted".to_owned() }
 }
 
-/// The cases of these names.
-fn chosen(only: &[String]) -> Result<Vec<Case>, RunError> {
+/// The cases of these names, or all that the profile has.
+fn chosen(profile: Profile, only: &[String]) -> Result<Vec<Case>, RunError> {
     let mut cases = suite::all();
+    if only.is_empty() && profile == Profile::Api {
+        cases.retain(|case| case.info.needs != Capability::Authorization);
+    }
     for name in only {
         if !cases.iter().any(|case| answers_to(case, name)) {
             return Err(RunError::UnknownCase { name: name.clone() });
@@ -199,6 +206,9 @@ struct Run {
 impl Run {
     fn new(target: Target, source: Source, options: &Options, told: impl Fn(&CaseReport) + 'static) -> Self {
         let mut capabilities = vec![Capability::Api];
+        if options.profile != Profile::Api {
+            capabilities.push(Capability::Authorization);
+        }
         if target.clean_folder {
             capabilities.push(Capability::CleanFolder);
         }

@@ -30,6 +30,7 @@ pub(crate) fn all() -> Vec<Case> {
         cases::exempt::cases(),
         cases::limits::cases(),
         cases::logs::cases(),
+        cases::inventory::cases(),
         cases::settings::cases(),
         cases::startup::cases(),
         cases::shutdown::cases(),

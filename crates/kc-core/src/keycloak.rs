@@ -18,6 +18,7 @@ use crate::error::AuthError;
 use crate::guard::Guard;
 use crate::keys::{KeyHealth, KeySource, RemoteKeys};
 use crate::openapi::{Completion, OpenApiError};
+use crate::policy::{AuthorizationFile, AuthorizationStatus};
 use crate::revocations::{RealmRevocations, Revocations};
 use crate::service_token::{ServiceToken, ServiceTokens};
 use crate::settings::KeycloakServer;
@@ -34,6 +35,7 @@ use crate::wire::cors::CorsPolicy;
 /// starts while Keycloak is down.
 #[derive(Clone)]
 pub struct Keycloak {
+    authorization: Option<AuthorizationFile>,
     guard: Guard,
     remotes: Vec<Remote>,
     users: LocalUsers,
@@ -152,6 +154,12 @@ impl Keycloak {
     /// What [`openapi`](Self::openapi) does it with, to be told more.
     pub fn openapi_completion(&self) -> Completion {
         self.completion.clone()
+    }
+
+    /// Which authorization configuration rules decide by; `None` when the settings name none.
+    #[must_use]
+    pub fn authorization_status(&self) -> Option<AuthorizationStatus> {
+        self.authorization.as_ref().map(AuthorizationFile::status)
     }
 
     /// The algorithms that tokens may be signed with.

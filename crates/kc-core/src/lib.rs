@@ -5,6 +5,7 @@
 //! | --- | --- |
 //! | protect a service by its settings | [`Keycloak`] |
 //! | say who may do what | [`rules`] |
+//! | decide by what Keycloak's Authorization Services hold, offline | [`policy`] |
 //! | check a token | [`validator::JwtValidator`] |
 //! | trust several realms at once | [`issuers`] |
 //! | write an adapter for a framework | [`Gate`], [`Caller`], [`routes`], [`wire::RequestView`] |
@@ -37,6 +38,8 @@
 //! `reqwest` (default): the HTTP client to Keycloak, with rustls. Without it bring your own
 //! [`Transport`](transport::Transport).
 //!
+//! `policy` (default): regular expressions in Authorization Services policies. Without it such policies are not decided.
+//!
 //! A Tokio runtime is needed: keys and service tokens are fetched in tasks of their own.
 
 mod access;
@@ -55,6 +58,7 @@ pub mod keys;
 pub mod openapi;
 mod operations;
 mod pattern;
+pub mod policy;
 mod principal;
 pub mod revocations;
 pub mod roles;

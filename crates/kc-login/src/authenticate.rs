@@ -6,6 +6,7 @@ use kc_core::audit::Party;
 use serde::Deserialize;
 use url::form_urlencoded;
 
+use crate::endpoint::Endpoint;
 use crate::login::{Login, LoginRequest};
 use crate::page::Page;
 use crate::parameters::Parameters;
@@ -48,12 +49,13 @@ impl Login {
         let inner = &self.inner;
         let server = match inner.discovered.server().await {
             Ok(server) => server,
-            Err(reason) => return self.cannot_begin(request, &reason),
+            Err(reason) => return self.cannot_begin(request, &pending.next, &reason),
         };
         let cookies =
             pending.begin(&inner.seal, &inner.cookies, request.view.headers, inner.options.login_time);
         let Some(cookies) = cookies else {
-            return self.cannot_begin(request, "the login's cookie could not be sealed");
+            let reason = "the login's cookie could not be sealed";
+            return self.cannot_begin(request, &pending.next, reason);
         };
         let asked = [
             ("response_type", "code".to_owned()),
@@ -76,7 +78,9 @@ impl Login {
                     let query = query(asked.iter().chain([&("request_uri", request_uri)]));
                     return reply::redirect(&format!("{url}?{query}"), cookies);
                 }
-                Err(reason) if server.wants_pushed => return self.cannot_begin(request, &reason),
+                Err(reason) if server.wants_pushed => {
+                    return self.cannot_begin(request, &pending.next, &reason);
+                }
                 Err(reason) => tracing::warn!(target: "kc", "a login goes on without pushing: {reason}"),
             }
         }
@@ -115,19 +119,24 @@ impl Login {
             .map_err(|_| "the endpoint for pushed requests answers what is not RFC 9126".to_owned())
     }
 
-    fn cannot_begin(&self, request: &LoginRequest<'_>, reason: &str) -> Response<Bytes> {
+    fn cannot_begin(&self, request: &LoginRequest<'_>, next: &str, reason: &str) -> Response<Bytes> {
         tracing::error!(target: "kc", "no login: {reason}");
         let status = StatusCode::SERVICE_UNAVAILABLE;
         let ticket =
             self.inner.guard.event("login", &request.view, Party::default(), Some("login_unavailable"));
         ticket.finish(status.as_u16(), None);
-        let query = request.view.query.map(|query| format!("?{query}")).unwrap_or_default();
         Page::new(status, "Login is not possible at the moment")
             .paragraph("The login server cannot be reached. This is not your fault; nothing was changed.")
-            .link(&format!("{}{query}", request.view.path), "Try again")
+            .link(&link(next), "Try again")
             .link("/", "Home")
             .into_response()
     }
+}
+
+/// The link that begins a login which leads to `next`.
+pub(crate) fn link(next: &str) -> String {
+    let next: String = form_urlencoded::byte_serialize(next.as_bytes()).collect();
+    format!("{}?next={next}", Endpoint::Authenticate.path())
 }
 
 fn query<'a>(pairs: impl Iterator<Item = &'a (&'static str, String)>) -> String {

@@ -13,7 +13,7 @@ use kc_core::{AuthError, Authenticator, BearerAuthenticator, Guard, Principal};
 
 use crate::cookie::{self, Names};
 use crate::csrf;
-use crate::refresh::{NotRenewed, Refresher};
+use crate::refresh::{NotRenewed, Refresher, Renewal};
 use crate::session::{SessionId, SessionKey, SessionStore, StoreUnavailable, StoredSession};
 
 /// Knows callers by the cookie of their session. Its access token is checked as one that came in a request: the same keys,
@@ -38,40 +38,44 @@ const TOUCH: Duration = Duration::from_secs(60);
 #[async_trait]
 impl Authenticator for SessionAuthenticator {
     async fn authenticate(&self, request: &RequestView<'_>) -> Result<Option<Principal>, AuthError> {
-        let id = match cookie::single(request.headers, &self.cookies.session()) {
-            None => return Ok(None),
-            Some(value) => value.ok().and_then(SessionId::from_cookie).ok_or(AuthError::SessionExpired)?,
-        };
+        let values = cookie::values(request.headers, &self.cookies.session());
+        if values.is_empty() {
+            return Ok(None);
+        }
+        let (id, session) = self.only_one_of(&values).await?;
         let key = id.key();
-        let session = self.sessions.load(&key).await.map_err(unavailable)?;
-        let session = session.ok_or(AuthError::SessionExpired)?;
         if changes_something(request.method) && !self.was_meant(request, &id) {
             return Err(AuthError::Csrf);
         }
-        let session = self.in_force(request, &key, session, false).await?;
-        let mut caller = self.bearer.caller(session.tokens.access_token.expose()).await;
-        let mut session = session;
-        if matches!(caller, Err(AuthError::Token(TokenError::UnknownKey))) {
-            // The realm's key is gone, its session need not be: Keycloak signs a new token with another one.
-            session = self.in_force(request, &key, session, true).await?;
-            caller = self.bearer.caller(session.tokens.access_token.expose()).await;
+        let (session, principal) = self.caller(request, &key, session).await?;
+        // An access token of Keycloak's may lack `sub`, never name another.
+        if principal
+            .subject()
+            .is_some_and(|subject| session.subject.as_deref().is_some_and(|own| own != subject))
+        {
+            tracing::error!(target: "kc", "a session's access token is of somebody else: the session is ended");
+            self.sessions.remove(&key).await.map_err(unavailable)?;
+            return Err(AuthError::SessionExpired);
         }
-        let principal = match caller {
-            Ok(principal) => principal,
-            // Nothing that a browser does makes this token good again.
-            Err(AuthError::Token(error)) => {
-                tracing::info!(target: "kc", "a session is ended, its access token is good no more: {error}");
-                self.sessions.remove(&key).await.map_err(unavailable)?;
-                return Err(AuthError::SessionExpired);
-            }
-            Err(error) => return Err(error),
-        };
         let idle_until = self.touched(&key, &session).await?;
         Ok(Some(principal.with_session(facts(&id, &session, idle_until))))
     }
 }
 
 impl SessionAuthenticator {
+    /// The session that the cookie names. Of several cookies the one that names one; of several that do, nobody can say which
+    /// was planted.
+    async fn only_one_of(&self, values: &[&str]) -> Result<(SessionId, StoredSession), AuthError> {
+        let mut found = None;
+        for id in values.iter().filter_map(|value| SessionId::from_cookie(value)) {
+            let Some(session) = self.sessions.load(&id.key()).await.map_err(unavailable)? else { continue };
+            if found.replace((id, session)).is_some() {
+                return Err(AuthError::SessionExpired);
+            }
+        }
+        found.ok_or(AuthError::SessionExpired)
+    }
+
     /// Other sites can make a browser send a request, and its cookies with it; they cannot make it send this.
     fn was_meant(&self, request: &RequestView<'_>, id: &SessionId) -> bool {
         let headers = request.headers;
@@ -79,60 +83,76 @@ impl SessionAuthenticator {
         once && headers.value(csrf::HEADER, 0).is_some_and(|value| csrf::is(value, &csrf::of_session(id)))
     }
 
-    /// The session with an access token that has not run out; `anew` also when it has not.
+    /// Whom the session's access token names, after a renewal if it needs one.
+    async fn caller(
+        &self,
+        request: &RequestView<'_>,
+        key: &SessionKey,
+        session: StoredSession,
+    ) -> Result<(StoredSession, Principal), AuthError> {
+        let session = self.in_force(request, key, session).await?;
+        match self.bearer.caller(session.tokens.access_token.expose()).await {
+            Ok(principal) => return Ok((session, principal)),
+            // The realm's key is gone, or the clocks differ: the session need not be over, Keycloak gives another token.
+            Err(AuthError::Token(TokenError::UnknownKey | TokenError::Expired { .. })) => {}
+            Err(error) => return Err(self.ended(key, error).await),
+        }
+        let session = self.renewed(request, key, session).await?;
+        match self.bearer.caller(session.tokens.access_token.expose()).await {
+            Ok(principal) => Ok((session, principal)),
+            Err(error) => Err(self.ended(key, error).await),
+        }
+    }
+
+    /// What a token that is not accepted means for its session.
+    async fn ended(&self, key: &SessionKey, error: AuthError) -> AuthError {
+        // Whatever else it is has nothing to do with the token.
+        let AuthError::Token(error) = error else { return error };
+        tracing::info!(target: "kc", "a session is ended, its access token is good no more: {error}");
+        match self.sessions.remove(key).await {
+            Ok(_) => AuthError::SessionExpired,
+            Err(error) => unavailable(error),
+        }
+    }
+
+    /// The session with an access token that has not run out.
     async fn in_force(
         &self,
         request: &RequestView<'_>,
         key: &SessionKey,
         session: StoredSession,
-        anew: bool,
     ) -> Result<StoredSession, AuthError> {
-        let now = self.clock.now();
-        if now < session.tokens.refresh_from && !anew {
+        let alive = || self.clock.now() < session.tokens.access_ends_at;
+        if self.clock.now() < session.tokens.refresh_from || (alive() && self.refresher.is_paused(key)) {
             return Ok(session);
         }
-        let alive = now < session.tokens.access_ends_at;
-        if alive && self.refresher.is_paused(key) {
-            return Ok(session);
+        if !alive() {
+            return self.renewed(request, key, session).await;
         }
-        let renewal = self.refresher.renew(*key, session.clone());
-        let begun_here = renewal.begun_here;
-        let landed = match alive {
-            // It is good for this request: no reason to let it wait for a server that hangs.
-            true => match tokio::time::timeout(WAIT, renewal.landed()).await {
-                Ok(landed) => landed,
-                Err(_) => return Ok(session),
-            },
-            false => renewal.landed().await,
-        };
-        if begun_here {
-            self.record(request, &session, &landed);
-        }
-        match landed {
-            Ok(session) => Ok(session),
-            Err(NotRenewed::Over) => Err(AuthError::SessionExpired),
-            Err(NotRenewed::Unavailable { .. }) if self.clock.now() < session.tokens.access_ends_at => {
-                Ok(session)
-            }
-            Err(NotRenewed::Unavailable { reason }) => Err(AuthError::Login { reason }),
-            Err(NotRenewed::Store(error)) => Err(unavailable(error)),
+        // It is good for this request: no reason to let it wait for a server that hangs.
+        let renewal = self.renewal(request, key, &session);
+        match tokio::time::timeout(WAIT, renewal.landed()).await {
+            Err(_) if alive() => Ok(session),
+            Ok(Err(NotRenewed::Unavailable { .. })) if alive() => Ok(session),
+            Ok(landed) => landed.map_err(not_renewed),
+            Err(_) => self.renewed(request, key, session).await,
         }
     }
 
-    fn record(
+    /// The session with another access token.
+    async fn renewed(
         &self,
         request: &RequestView<'_>,
-        session: &StoredSession,
-        landed: &Result<StoredSession, NotRenewed>,
-    ) {
-        let code = match landed {
-            Ok(_) => None,
-            Err(NotRenewed::Over) => Some("session_expired"),
-            Err(NotRenewed::Unavailable { .. }) => Some("login_unavailable"),
-            Err(NotRenewed::Store(_)) => Some("session_store_unavailable"),
-        };
-        // It has no response of its own, and so no status: the event is recorded when it is dropped.
-        drop(self.guard.event("refresh", request, party(session), code));
+        key: &SessionKey,
+        session: StoredSession,
+    ) -> Result<StoredSession, AuthError> {
+        self.renewal(request, key, &session).landed().await.map_err(not_renewed)
+    }
+
+    fn renewal(&self, request: &RequestView<'_>, key: &SessionKey, session: &StoredSession) -> Renewal {
+        // Whatever comes of it is an event, also when this request has gone by then.
+        self.refresher
+            .renew(*key, session.clone(), || self.guard.event("refresh", request, party(session), None))
     }
 
     /// Until when the session lives unused, after this use.
@@ -143,6 +163,14 @@ impl SessionAuthenticator {
         }
         self.sessions.touch(key, idle_until).await.map_err(unavailable)?;
         Ok(idle_until)
+    }
+}
+
+fn not_renewed(error: NotRenewed) -> AuthError {
+    match error {
+        NotRenewed::Over => AuthError::SessionExpired,
+        NotRenewed::Store(error) => unavailable(error),
+        NotRenewed::Unavailable { reason } => AuthError::Login { reason },
     }
 }
 

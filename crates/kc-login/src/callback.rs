@@ -1,5 +1,7 @@
 //! Back from Keycloak: the authorization response.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::header::HeaderValue;
 use http::{Response, StatusCode};
@@ -7,10 +9,9 @@ use kc_core::audit::Party;
 use kc_core::token::TokenError;
 use kc_core::validator::{ExpectedLogin, IdTokenError, ValidationError};
 use kc_core::{AuthError, Principal};
-use url::form_urlencoded;
 
+use crate::authenticate::link;
 use crate::cookie;
-use crate::endpoint::Endpoint;
 use crate::login::{Login, LoginRequest};
 use crate::page::Page;
 use crate::parameters::Parameters;
@@ -19,6 +20,9 @@ use crate::reply;
 use crate::session::{SessionId, StoreUnavailable, StoredSession, Tokens};
 use crate::token_endpoint::NoTokens;
 
+/// Between a login at Keycloak and its end here.
+const A_MOMENT: Duration = Duration::from_secs(60);
+
 /// Why a browser that came back is not logged in: in words for its user, for the log, and for the audit.
 #[derive(Debug)]
 struct Failed {
@@ -26,11 +30,13 @@ struct Failed {
     code: &'static str,
     words: &'static str,
     log: String,
+    /// Where the browser has to go before it can log in again.
+    end_session: Option<String>,
 }
 
 impl Failed {
     fn new(status: StatusCode, code: &'static str, words: &'static str, log: impl Into<String>) -> Self {
-        Self { status, code, words, log: log.into() }
+        Self { status, code, words, log: log.into(), end_session: None }
     }
 
     fn request(words: &'static str, log: impl Into<String>) -> Self {
@@ -175,10 +181,15 @@ impl Login {
         let expected = ExpectedLogin {
             nonce: Some(&pending.nonce()),
             access_token,
-            max_age: pending.max_age.map(std::time::Duration::from_secs),
+            max_age: pending.max_age.map(Duration::from_secs),
         };
         let id_token = inner.id_tokens.validate(tokens.id_token.expose(), &expected).await?;
-        let principal = inner.bearer.caller(access_token).await?;
+        let principal = match inner.bearer.caller(access_token).await {
+            Err(AuthError::Token(error @ TokenError::Revoked)) => {
+                return Err(self.half_logged_out(&tokens, &error));
+            }
+            caller => caller?,
+        };
         let (login, caller) = (id_token.claims(), principal.claims());
         // An access token of Keycloak's may lack `sub`, never name another.
         if caller.subject.is_some() && caller.subject != login.subject {
@@ -188,7 +199,8 @@ impl Login {
             ));
         }
         if let Some(needed) = &pending.acr_values {
-            let got = caller.acr.as_deref().or(login.acr.as_deref()).unwrap_or_default();
+            // The rules of routes look at the access token: what it does not say would be asked for again and again.
+            let got = caller.acr.as_deref().unwrap_or_default();
             if !needed.split(' ').any(|needed| inner.acr_levels.reaches(got, needed)) {
                 let words = "A stronger login was asked for than you have made.";
                 let log = "Keycloak did not authenticate as strongly as acr_values asked for: is the level in the realm's \
@@ -197,6 +209,15 @@ impl Login {
             }
         }
         let now = inner.clock.now();
+        if let Some(max_age) = pending.max_age
+            && caller
+                .authenticated_at
+                .is_none_or(|at| now.since(at) > Duration::from_secs(max_age) + A_MOMENT)
+        {
+            let words = "A fresher login was asked for than you have made.";
+            let log = "the access token does not say that the user was authenticated as lately as max_age asked for (auth_time)";
+            return Err(Failed::new(StatusCode::FORBIDDEN, "step_up_required", words, log));
+        }
         let session = StoredSession {
             issuer: inner.issuer.clone(),
             subject: login.subject.clone(),
@@ -211,8 +232,24 @@ impl Login {
         // A new id: whoever knew the one before, or planted it, knows nothing of this one.
         let id = SessionId::random();
         inner.sessions.insert(&id.key(), &session).await?;
+        // Keycloak may have ended it while it was being made, and found no session of it here.
+        if inner.revocations.is_revoked(login) {
+            inner.sessions.remove(&id.key()).await?;
+            return Err(self.half_logged_out(&session.tokens, &TokenError::Revoked));
+        }
         self.forget_the_one_before(request).await;
         Ok(Done { next: pending.next.clone(), id, principal })
+    }
+
+    /// A login to a session that was logged out here and not at Keycloak, because the browser did not go there: Keycloak goes on
+    /// giving the same one until it has ended it.
+    fn half_logged_out(&self, tokens: &Tokens, error: &TokenError) -> Failed {
+        let words = "You have logged out of this session. It has to be ended at the login server, too, before you can log in again.";
+        let failed = Failed::token(
+            error.code(),
+            format!("Keycloak gives a session that was logged out here: {error}"),
+        );
+        Failed { words, end_session: Some(self.end_session(tokens)), ..failed }
     }
 
     /// Redeems a code, once for each login: Keycloak ends the session of whoever brings one twice. What it does not take is
@@ -255,12 +292,11 @@ impl Login {
 
     /// Of what this browser had before nothing is kept. If it cannot be removed now, it ends by itself.
     async fn forget_the_one_before(&self, request: &LoginRequest<'_>) {
-        let before = cookie::single(request.view.headers, &self.inner.cookies.session());
-        if let Some(Ok(value)) = before
-            && let Some(id) = SessionId::from_cookie(value)
-            && let Err(error) = self.inner.sessions.remove(&id.key()).await
-        {
-            tracing::warn!(target: "kc", "the session before a login is left to its end: {error}");
+        let before = cookie::values(request.view.headers, &self.inner.cookies.session());
+        for id in before.into_iter().filter_map(SessionId::from_cookie) {
+            if let Err(error) = self.inner.sessions.remove(&id.key()).await {
+                tracing::warn!(target: "kc", "the session before a login is left to its end: {error}");
+            }
         }
     }
 
@@ -271,7 +307,7 @@ impl Login {
         failed: Failed,
         over: Option<HeaderValue>,
     ) -> Response<Bytes> {
-        let Failed { status, code, words, log } = failed;
+        let Failed { status, code, words, log, end_session } = failed;
         if status.is_server_error() {
             tracing::error!(target: "kc", "a login failed: {log:?}");
         } else {
@@ -279,10 +315,12 @@ impl Login {
         }
         let ticket = self.inner.guard.event("login", &request.view, Party::default(), Some(code));
         ticket.finish(status.as_u16(), None);
-        let next: String = form_urlencoded::byte_serialize(next.as_bytes()).collect();
-        let again = format!("{}?next={next}", Endpoint::Authenticate.path());
         let page = Page::new(status, "You are not logged in").paragraph(words);
-        let page = page.link(&again, "Try again").link("/", "Home");
+        let page = match &end_session {
+            Some(end) => page.link(end, "Finish logging out, then log in again"),
+            None => page.link(&link(next), "Try again"),
+        };
+        let page = page.link("/", "Home");
         reply::with_cookies(page.into_response(), over)
     }
 }

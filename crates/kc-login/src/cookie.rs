@@ -44,28 +44,34 @@ impl Names {
     }
 }
 
-/// The names and values of the cookies that came, as they came.
+/// The names and values of the cookies that came, as they came. One that is no text hides no other.
+///
+/// Blanks are those of the standard and no others (RFC 6265 §4.2.1): a browser takes a cookie whose name begins with a blank of
+/// Unicode from any host of the site, and to trim that would make it one of ours, `__Host-` or not.
 pub(crate) fn all(headers: &dyn Headers) -> impl Iterator<Item = (&str, &str)> {
     let lines = (0..).map_while(move |nth| headers.value("cookie", nth));
-    // A line with bytes that are no ASCII is no line of ours.
-    let lines = lines.filter_map(|line| std::str::from_utf8(line).ok());
-    lines.flat_map(|line| line.split(';')).filter_map(|pair| {
-        let (name, value) = pair.split_once('=')?;
-        Some((name.trim(), value.trim()))
-    })
+    let pairs = lines.flat_map(|line| line.split(|byte| *byte == b';'));
+    pairs
+        .filter_map(|pair| std::str::from_utf8(pair).ok()?.split_once('='))
+        .map(|(name, value)| (trim(name), trim(value)))
 }
 
-/// The one value of a cookie: `None` when it is absent, `Some(Err)` when it came with several values, since a browser sends
-/// one of ours once, and whoever planted the other one is not known.
-pub(crate) fn single<'h>(headers: &'h dyn Headers, name: &str) -> Option<Result<&'h str, Ambiguous>> {
-    let mut values = all(headers).filter(|(got, _)| *got == name).map(|(_, value)| value);
-    let first = values.next()?;
-    Some(if values.all(|other| other == first) { Ok(first) } else { Err(Ambiguous) })
+fn trim(text: &str) -> &str {
+    text.trim_matches([' ', '\t'])
 }
 
-/// A cookie came with several values.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) struct Ambiguous;
+/// The values with which a cookie came, each once and the first few of them: a browser sends one of ours once, but other hosts of
+/// the site may have planted more where `__Host-` does not keep them out.
+pub(crate) fn values<'h>(headers: &'h dyn Headers, name: &str) -> Vec<&'h str> {
+    const MOST: usize = 4;
+    let mut values = Vec::new();
+    for (_, value) in all(headers).filter(|(got, _)| *got == name) {
+        if !values.contains(&value) && values.len() < MOST {
+            values.push(value);
+        }
+    }
+    values
+}
 
 #[cfg(test)]
 mod tests {
@@ -80,17 +86,38 @@ mod tests {
     #[test]
     fn a_cookie_is_found_among_others() {
         let headers = headers(&["a=1; kc-session=x;b=2", "c; =; d=3=4"]);
-        assert_eq!(single(&headers, "kc-session"), Some(Ok("x")));
-        assert_eq!(single(&headers, "d"), Some(Ok("3=4")));
-        assert_eq!(single(&headers, "session"), None);
-        assert_eq!(single(&headers, "KC-SESSION"), None);
+        assert_eq!(values(&headers, "kc-session"), ["x"]);
+        assert_eq!(values(&headers, "d"), ["3=4"]);
+        assert!(values(&headers, "session").is_empty());
+        assert!(values(&headers, "KC-SESSION").is_empty());
     }
 
     #[test]
-    fn a_cookie_with_two_values_is_none() {
-        assert_eq!(single(&headers(&["a=1; a=2"]), "a"), Some(Err(Ambiguous)));
-        assert_eq!(single(&headers(&["a=1", "a=2"]), "a"), Some(Err(Ambiguous)));
-        assert_eq!(single(&headers(&["a=1; a=1"]), "a"), Some(Ok("1")));
+    fn a_cookie_may_come_with_several_values() {
+        assert_eq!(values(&headers(&["a=1; a=2"]), "a"), ["1", "2"]);
+        assert_eq!(values(&headers(&["a=1", "a=2"]), "a"), ["1", "2"]);
+        assert_eq!(values(&headers(&["a=1; a=1"]), "a"), ["1"]);
+        assert_eq!(values(&headers(&["a=1; a=2; a=3; a=4; a=5; a=6"]), "a").len(), 4);
+    }
+
+    #[test]
+    fn a_name_that_begins_with_a_blank_of_unicode_is_another_name() {
+        for blank in ["\u{2000}", "\u{85}", "\u{a0}", "\u{3000}", "\u{b}", "\u{feff}"] {
+            let mut headers = HeaderMap::new();
+            let line = format!("{blank}__Host-kc-session=planted; a=1");
+            let Ok(line) = HeaderValue::from_bytes(line.as_bytes()) else { continue };
+            headers.insert(http::header::COOKIE, line);
+            assert!(values(&headers, "__Host-kc-session").is_empty(), "{blank:?}");
+            assert_eq!(values(&headers, "a"), ["1"]);
+        }
+    }
+
+    #[test]
+    fn a_cookie_that_is_no_text_hides_no_other() {
+        let mut headers = HeaderMap::new();
+        headers
+            .insert(http::header::COOKIE, HeaderValue::from_bytes(b"a=\xff; kc-session=x; \xff=1").unwrap());
+        assert_eq!(values(&headers, "kc-session"), ["x"]);
     }
 
     #[test]

@@ -22,7 +22,11 @@ impl Pages for Entrance {
             return None;
         }
         match (refusal.status(), refusal.code()) {
-            (StatusCode::UNAUTHORIZED, _) => Some(reply::redirect(&login(request, refusal), [])),
+            (_, "not_authenticated" | "session_expired" | "step_up_required") => {
+                Some(reply::redirect(&login(request, refusal), []))
+            }
+            // Another login brings the same again, and would go on for ever.
+            (StatusCode::UNAUTHORIZED, _) => Some(forbidden(refusal)),
             (StatusCode::FORBIDDEN, code) if code != "csrf_failed" => Some(forbidden(refusal)),
             (StatusCode::SERVICE_UNAVAILABLE, _) => Some(unavailable(refusal)),
             _ => None,
@@ -54,7 +58,7 @@ fn readable(query: &str) -> String {
 }
 
 fn forbidden(refusal: &Refusal) -> Response<Bytes> {
-    Page::new(StatusCode::FORBIDDEN, "This page is not for you")
+    Page::new(refusal.status(), "This page is not for you")
         .paragraph(&format!("{}.", refusal.detail()))
         .paragraph("You are logged in, but not as somebody who may see it.")
         .link("/oidc/authenticate?prompt=login", "Log in as somebody else")

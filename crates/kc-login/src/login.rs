@@ -152,6 +152,14 @@ impl Login {
         options: LoginOptions,
     ) -> Result<Self, SettingsError> {
         let server = settings.keycloak()?;
+        if url::Url::parse(settings.public_url().as_str()).is_ok_and(|url| url.path() != "/") {
+            let what = "has a path, and browsers log in at the root of a host only".to_owned();
+            return Err(SettingsError::unusable(
+                "PUBLIC_URL",
+                what,
+                "give the service a host name of its own",
+            ));
+        }
         let parts = keycloak.parts();
         let endpoints = server.endpoints().clone();
         let (issuer, client_id) = (server.issuer(), server.client_id());

@@ -14,7 +14,7 @@ use crate::login::{Login, LoginRequest};
 use crate::parameters::Parameters;
 use crate::random;
 use crate::reply;
-use crate::session::{SessionId, StoredSession};
+use crate::session::{SessionId, Tokens};
 
 impl Login {
     /// Ends the session here, and sends the browser to Keycloak to end it there (OpenID Connect RP-Initiated Logout).
@@ -29,44 +29,59 @@ impl Login {
         let inner = &self.inner;
         let name = inner.cookies.session();
         let clear = inner.cookies.clear(&name);
-        let id =
-            cookie::single(request.view.headers, &name).and_then(Result::ok).and_then(SessionId::from_cookie);
-        let session = match &id {
-            Some(id) => inner.sessions.load(&id.key()).await.map_err(unavailable)?,
-            None => None,
-        };
-        let (Some(id), Some(session)) = (id, session) else {
-            // A second click, or a session that has run out: there is nothing left to end.
-            return Ok(reply::redirect("/", clear));
-        };
         let query = Parameters::read(request.view.query.unwrap_or_default().as_bytes());
         let form = match is_form(request) && request.view.method == "POST" {
             true => Parameters::read(request.body),
             false => Parameters::default(),
         };
-        if !was_meant(request, &query, &form, &id) {
+        // Where other hosts of the site can plant cookies there may be several: the one that this request means is ended.
+        let (mut meant, mut other) = (None, None);
+        for id in cookie::values(request.view.headers, &name).into_iter().filter_map(SessionId::from_cookie) {
+            let Some(session) = inner.sessions.load(&id.key()).await.map_err(unavailable)? else { continue };
+            match was_meant(request, &query, &form, &id) {
+                true => meant = Some((id, session)),
+                false => other = Some(session),
+            }
+        }
+        let Some((id, session)) = meant else {
+            let Some(session) = other else {
+                // A second click, or a session that has run out: there is nothing left to end.
+                return Ok(reply::redirect("/", clear));
+            };
             let ticket = inner.guard.event("logout", &request.view, party(&session), Some("csrf_failed"));
             ticket.finish(403, None);
             return Err(AuthError::Csrf);
-        }
-        inner.sessions.remove(&id.key()).await.map_err(unavailable)?;
+        };
         let only_here = form.get("only").or(query.get("only")) == Some("here");
-        if !only_here && let Some(session_id) = session.session_id.clone() {
-            self.revoke(&session.issuer, Revocation::Session(session_id)).await;
-        }
-        let to = if only_here { "/".to_owned() } else { self.end_session(&session) };
+        let ticket = inner.guard.event("logout", &request.view, party(&session), None);
+        let to = if only_here { "/".to_owned() } else { self.end_session(&session.tokens) };
         let response = reply::redirect(&to, clear);
-        inner
-            .guard
-            .event("logout", &request.view, party(&session), None)
-            .finish(response.status().as_u16(), None);
+        // Done as a whole, also when the browser does not wait for it.
+        let (login, status) = (self.clone(), response.status().as_u16());
+        let ended = tokio::spawn(async move {
+            let removed = login.inner.sessions.remove(&id.key()).await;
+            if removed.is_ok()
+                && !only_here
+                && let Some(session_id) = session.session_id
+            {
+                login.revoke(&session.issuer, Revocation::Session(session_id)).await;
+            }
+            match &removed {
+                Ok(_) => ticket.finish(status, None),
+                Err(_) => ticket.finish(503, Some("session_store_unavailable")),
+            }
+            removed
+        });
+        let interrupted = |_| AuthError::Internal { reason: "a logout was interrupted".to_owned() };
+        ended.await.map_err(interrupted)?.map_err(unavailable)?;
         Ok(response)
     }
 
-    fn end_session(&self, session: &StoredSession) -> String {
+    /// Where a browser goes to end its session at Keycloak.
+    pub(crate) fn end_session(&self, tokens: &Tokens) -> String {
         let mut query = form_urlencoded::Serializer::new(String::new());
         query
-            .append_pair("id_token_hint", session.tokens.id_token.expose())
+            .append_pair("id_token_hint", tokens.id_token.expose())
             .append_pair("client_id", self.inner.authentication.client_id())
             .append_pair("post_logout_redirect_uri", &self.post_logout_redirect_uri())
             .append_pair("state", &random::token());

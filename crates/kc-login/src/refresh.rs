@@ -11,8 +11,9 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use kc_core::audit::AuditTicket;
 use kc_core::clock::Clock;
-use kc_core::validator::{ExpectedLogin, IdTokenValidator};
+use kc_core::validator::{ExpectedLogin, IdTokenError, IdTokenValidator, ValidationError};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -46,6 +47,17 @@ pub(crate) enum NotRenewed {
     Unavailable { reason: String },
 }
 
+impl NotRenewed {
+    /// As in the audit.
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Over => "session_expired",
+            Self::Store(_) => "session_store_unavailable",
+            Self::Unavailable { .. } => "login_unavailable",
+        }
+    }
+}
+
 impl From<StoreUnavailable> for NotRenewed {
     fn from(error: StoreUnavailable) -> Self {
         Self::Store(error)
@@ -75,10 +87,9 @@ struct State {
     paused: HashMap<SessionKey, Instant>,
 }
 
-/// A renewal under way: whoever began it may say so in the audit.
+/// A renewal under way.
 pub(crate) struct Renewal {
     landing: watch::Receiver<Option<Landed>>,
-    pub(crate) begun_here: bool,
 }
 
 impl Renewal {
@@ -108,21 +119,27 @@ impl Refresher {
         self.shared.state().paused.get(key).is_some_and(|until| Instant::now() < *until)
     }
 
-    /// Joins the renewal of this session, or begins it. `seen`: the session as the caller knows it.
-    pub(crate) fn renew(&self, key: SessionKey, seen: StoredSession) -> Renewal {
+    /// Joins the renewal of this session, or begins it. `seen`: the session as the caller knows it; `ticket`: the audit's, for
+    /// whoever begins it.
+    pub(crate) fn renew(
+        &self,
+        key: SessionKey,
+        seen: StoredSession,
+        ticket: impl FnOnce() -> AuditTicket,
+    ) -> Renewal {
         let mut state = self.shared.state();
         if let Some(landing) = state.flights.get(&key) {
-            return Renewal { landing: landing.clone(), begun_here: false };
+            return Renewal { landing: landing.clone() };
         }
         let (tell, landing) = watch::channel(None);
         state.flights.insert(key, landing.clone());
         drop(state);
-        let flight = Flight { shared: Arc::clone(&self.shared), key, tell, landed: false };
+        let flight = Flight { shared: Arc::clone(&self.shared), key, tell, ticket: Some(ticket()) };
         // Without a runtime the flight is dropped here, which tells those who wait.
         if let Ok(runtime) = Handle::try_current() {
             runtime.spawn(flight.fly(seen));
         }
-        Renewal { landing, begun_here: true }
+        Renewal { landing }
     }
 }
 
@@ -130,7 +147,8 @@ struct Flight {
     shared: Arc<Shared>,
     key: SessionKey,
     tell: watch::Sender<Option<Landed>>,
-    landed: bool,
+    /// Until it has landed.
+    ticket: Option<AuditTicket>,
 }
 
 impl Flight {
@@ -140,7 +158,9 @@ impl Flight {
     }
 
     fn land(&mut self, landed: Landed) {
-        self.landed = true;
+        if let Some(ticket) = self.ticket.take() {
+            ticket.end(landed.as_ref().err().map(NotRenewed::code));
+        }
         let mut state = self.shared.state();
         state.flights.remove(&self.key);
         let now = Instant::now();
@@ -157,7 +177,7 @@ impl Flight {
 /// A task that dies leaves nobody waiting.
 impl Drop for Flight {
     fn drop(&mut self) {
-        if !self.landed {
+        if self.ticket.is_some() {
             self.land(Err(NotRenewed::Unavailable { reason: "the renewal was interrupted".to_owned() }));
         }
     }
@@ -243,9 +263,16 @@ impl Shared {
                     self.sessions.remove(key).await?;
                     return Err(NotRenewed::Over);
                 }
-                // The access token is checked when it is used: an ID token that cannot be checked now, because the keys
-                // are not at hand, is no reason to lose the refresh token that came with it.
-                Err(error) => tracing::warn!(target: "kc", "after a refresh: {error}"),
+                // That the keys are not at hand now is no reason to lose the refresh token that came with it; the access
+                // token is checked when it is used.
+                Err(error @ IdTokenError::Token(ValidationError::Keys(_))) => {
+                    tracing::warn!(target: "kc", "after a refresh: {error}");
+                }
+                Err(error) => {
+                    tracing::error!(target: "kc", "a refresh brought an ID token that is not taken, the session is ended: {error}");
+                    self.sessions.remove(key).await?;
+                    return Err(NotRenewed::Over);
+                }
             }
         }
         let version = session.version.wrapping_add(1);

@@ -58,7 +58,12 @@ impl Login {
                 response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
                 response
             }
-            Err(NotTaken::Later(error)) => self.refuse(request, error),
+            Err(NotTaken::Later(error)) => {
+                let refusal = guard.refuse(error);
+                let event = guard.event("logout", &request.view, Party::default(), Some(refusal.code()));
+                event.finish(refusal.status().as_u16(), None);
+                reply::no_store(guard.response_to(&request.view, &refusal))
+            }
         }
     }
 
@@ -71,19 +76,29 @@ impl Login {
         let token =
             form.get("logout_token").ok_or_else(|| NotTaken::Bad("there is none, or several".to_owned()))?;
         let token = inner.logout_tokens.validate(token).await?;
+        // Done as a whole, also when Keycloak does not wait for it.
+        let login = self.clone();
+        let taken = tokio::spawn(async move { login.take_once(&token).await });
+        let interrupted =
+            |_| NotTaken::Later(AuthError::Internal { reason: "a logout was interrupted".to_owned() });
+        taken.await.map_err(interrupted)?
+    }
+
+    async fn take_once(&self, token: &LogoutToken) -> Result<Party, NotTaken> {
+        let inner = &self.inner;
         let id = format!("jti {}", token.id);
         let store = |error| NotTaken::Later(unavailable(error));
         if !inner.replay.first_use(&id, token.expires_at).await.map_err(store)? {
             return Err(NotTaken::Bad("it has been taken before".to_owned()));
         }
-        if let Err(error) = self.end(&token).await {
+        if let Err(error) = self.end(token).await {
             // Whatever was not done is done when it comes again.
             if let Err(error) = inner.replay.forget(&id).await {
                 tracing::error!(target: "kc", "a logout was not done and cannot be repeated: {error}");
             }
             return Err(NotTaken::Later(error));
         }
-        Ok(Party { sub: token.subject, sid: token.session_id, ..Party::default() })
+        Ok(Party { sub: token.subject.clone(), sid: token.session_id.clone(), ..Party::default() })
     }
 
     async fn end(&self, token: &LogoutToken) -> Result<(), AuthError> {
@@ -118,6 +133,7 @@ impl Login {
         if let Err(error) = self.inner.sessions.remove_all(issuer, &ended).await {
             return self.refuse(request, unavailable(error));
         }
+        self.revoke(issuer, Revocation::Session(session.to_owned())).await;
         let party = Party { sid: Some(session.to_owned()), ..Party::default() };
         self.inner.guard.event("logout", &request.view, party, None).finish(200, None);
         reply::empty(StatusCode::OK)

@@ -1,6 +1,6 @@
 //! Browser login: its endpoints, the forms of pages, and who is in a session.
 
-use kc_login::form::csrf_header;
+use kc_login::form::{csrf_header, in_time};
 use kc_login::{Endpoint, Login, LoginRequest, MAX_FORM_BYTES};
 use poem::middleware::make;
 use poem::{EndpointExt, FromRequest, IntoResponse, Middleware, Request, RequestBody, Response};
@@ -20,11 +20,11 @@ pub fn mount(routes: Routes, login: &Login) -> Routes {
 }
 
 async fn serve(login: Login, endpoint: Endpoint, mut request: Request) -> Response {
-    let body = request.take_body().into_bytes_limit(MAX_FORM_BYTES).await;
+    let body = request.take_body().into_bytes_limit(MAX_FORM_BYTES);
     let view = view(&request);
-    response(match body {
-        Ok(body) => login.serve(endpoint, &LoginRequest { view, body: &body }).await,
-        Err(_) => login.unreadable(&view),
+    response(match in_time(view.method, body).await {
+        Some(body) => login.serve(endpoint, &LoginRequest { view, body: &body }).await,
+        None => login.unreadable(&view),
     })
 }
 
@@ -43,7 +43,8 @@ pub fn pages<E: poem::Endpoint + 'static>(
                     return Ok(response(to_https));
                 }
                 if login.wants_form(&view(&request)) {
-                    let Ok(body) = request.take_body().into_bytes_limit(MAX_FORM_BYTES).await else {
+                    let body = request.take_body().into_bytes_limit(MAX_FORM_BYTES);
+                    let Some(body) = in_time(request.method().as_str(), body).await else {
                         return Ok(response(login.unreadable(&view(&request))));
                     };
                     request.headers_mut().extend(csrf_header(&body));

@@ -26,6 +26,7 @@ pub(crate) fn routes(
         .route("/admin/users", access::ADMIN, [get(admin_users)])
         .route("/reports", access::REPORTS, [get(reports)])
         .route("/cases", access::CASES, [get(cases), post(create_case)])
+        .route("/inventory", access::INVENTORY, [get(inventory), post(add_inventory)])
         .route("/transfer", access::TRANSFER, [get(transfer)])
         .route("/service-token", access::ADMIN, [get(service_token)]);
     let docs = Docs::new(&Api::openapi(), &kc, routes.table(), docs_client_id)?;
@@ -57,6 +58,8 @@ pub(crate) fn routes(
     reports,
     cases,
     create_case,
+    inventory,
+    add_inventory,
     transfer,
     service_token
 ))]
@@ -151,6 +154,18 @@ async fn cases() -> HttpResponse {
 #[utoipa::path(post, path = "/cases", responses((status = 201, description = "The cases", body = answers::Cases)))]
 async fn create_case() -> HttpResponse {
     HttpResponse::Created().json(answers::cases())
+}
+
+/// What is in stock
+#[utoipa::path(get, path = "/inventory", responses((status = 200, description = "They may", body = answers::Inventory)))]
+async fn inventory() -> HttpResponse {
+    HttpResponse::Ok().json(answers::inventory(access::VIEW))
+}
+
+/// More in stock
+#[utoipa::path(post, path = "/inventory", responses((status = 201, description = "They may", body = answers::Inventory)))]
+async fn add_inventory() -> HttpResponse {
+    HttpResponse::Created().json(answers::inventory(access::ADD))
 }
 
 /// What only a strong login may do

@@ -29,6 +29,7 @@ pub(crate) fn app(kc: Keycloak, login: Login, docs_client_id: &str) -> Result<Ro
         .route("/admin/users", access::ADMIN, get(admin_users))
         .route("/reports", access::REPORTS, get(reports))
         .route("/cases", access::CASES, get(cases).post(create_case))
+        .route("/inventory", access::INVENTORY, get(inventory).post(add_inventory))
         .route("/transfer", access::TRANSFER, get(transfer))
         .route("/service-token", access::ADMIN, get(service_token));
     let docs = Docs::new(&Api::openapi(), &kc, routes.table(), docs_client_id)?;
@@ -56,6 +57,8 @@ pub(crate) fn app(kc: Keycloak, login: Login, docs_client_id: &str) -> Result<Ro
     reports,
     cases,
     create_case,
+    inventory,
+    add_inventory,
     transfer,
     service_token
 ))]
@@ -154,6 +157,18 @@ async fn cases() -> Response {
 #[utoipa::path(post, path = "/cases", responses((status = 201, description = "The cases", body = answers::Cases)))]
 async fn create_case() -> Response {
     (StatusCode::CREATED, Json(answers::cases())).into_response()
+}
+
+/// What is in stock
+#[utoipa::path(get, path = "/inventory", responses((status = 200, description = "They may", body = answers::Inventory)))]
+async fn inventory() -> Response {
+    Json(answers::inventory(access::VIEW)).into_response()
+}
+
+/// More in stock
+#[utoipa::path(post, path = "/inventory", responses((status = 201, description = "They may", body = answers::Inventory)))]
+async fn add_inventory() -> Response {
+    (StatusCode::CREATED, Json(answers::inventory(access::ADD))).into_response()
 }
 
 /// What only a strong login may do

@@ -4,9 +4,10 @@
 
 use std::process::ExitCode;
 
-use kc_conformance::{Issuer, Options, Target};
+use kc_conformance::{Issuer, Options, Profile, Target};
 
 fn main() -> ExitCode {
     let service = Target::new(env!("CARGO_BIN_EXE_axum-service")).clean_folder(true);
-    kc_conformance::main(service, Options { issuer: Issuer::from_environment(), ..Options::default() })
+    let (issuer, profile) = (Issuer::from_environment(), Profile::Authorization);
+    kc_conformance::main(service, Options { issuer, profile, ..Options::default() })
 }

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::{Response, StatusCode};
 use kc_core::{Admission, AuthError, Keycloak};
 use percent_encoding::percent_decode_str;
-use reference_service::{answers, parameters};
+use reference_service::{access, answers, parameters};
 
 use crate::adapter::{caller, json};
 use crate::router::{Found, Route};
@@ -21,6 +21,8 @@ pub(crate) async fn handle(
         (Route::Health, _) => json(StatusCode::OK, &answers::health()),
         (Route::ResourceMetadata, _) => json(StatusCode::OK, kc.resource_metadata()),
         (Route::Me, _) => json(StatusCode::OK, &answers::me(caller(admission)?)),
+        (Route::Inventory, "POST") => json(StatusCode::CREATED, &answers::inventory(access::ADD)),
+        (Route::Inventory, _) => json(StatusCode::OK, &answers::inventory(access::VIEW)),
         (Route::Items, "POST") => {
             let caller = caller(admission)?;
             json(StatusCode::CREATED, &answers::created(&parameters::item_name(query)?, caller))

@@ -9,6 +9,7 @@ pub(crate) enum Route {
     AdminUsers,
     Cases,
     Health,
+    Inventory,
     Item,
     Items,
     Me,
@@ -31,6 +32,7 @@ pub(crate) fn find(path: &str) -> Option<Found<'_>> {
         "/admin/users" => Route::AdminUsers,
         "/cases" => Route::Cases,
         "/health" => Route::Health,
+        "/inventory" => Route::Inventory,
         "/items" => Route::Items,
         "/me" => Route::Me,
         "/reports" => Route::Reports,
@@ -52,6 +54,7 @@ impl Route {
             Self::AdminUsers => "/admin/users",
             Self::Cases => "/cases",
             Self::Health => "/health",
+            Self::Inventory => "/inventory",
             Self::Item => "/items/{id}",
             Self::Items => "/items",
             Self::Me => "/me",
@@ -68,6 +71,7 @@ impl Route {
             Self::Health | Self::ResourceMetadata => Access::Public,
             Self::AdminUsers | Self::ServiceToken => Access::Require(access::ADMIN),
             Self::Cases => Access::Require(access::CASES),
+            Self::Inventory => Access::Require(access::INVENTORY),
             Self::Item => Access::Require(access::ITEM),
             Self::Items => Access::Require(access::ITEMS),
             Self::Me => Access::Require(access::ME),
@@ -79,7 +83,7 @@ impl Route {
     /// The methods it has, as in `Allow`.
     pub(crate) const fn methods(self) -> &'static str {
         match self {
-            Self::Cases | Self::Items => "GET,HEAD,POST",
+            Self::Cases | Self::Inventory | Self::Items => "GET,HEAD,POST",
             Self::Item => "DELETE",
             _ => "GET,HEAD",
         }

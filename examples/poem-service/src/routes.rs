@@ -32,6 +32,7 @@ pub(crate) fn app(
             .route("/admin/users", access::ADMIN, api.at("/admin/users")?)
             .route("/reports", access::REPORTS, api.at("/reports")?)
             .route("/cases", access::CASES, api.at("/cases")?)
+            .route("/inventory", access::INVENTORY, api.at("/inventory")?)
             .route("/transfer", access::TRANSFER, api.at("/transfer")?)
             .route("/service-token", access::ADMIN, api.at("/service-token")?))
     })?;
@@ -128,6 +129,18 @@ impl Api {
     #[oai(path = "/cases", method = "post", operation_id = "create_case")]
     async fn create_case(&self) -> Answer<schemas::Cases, 201> {
         Answer::of(answers::cases())
+    }
+
+    /// What is in stock
+    #[oai(path = "/inventory", method = "get", operation_id = "inventory")]
+    async fn inventory(&self) -> Answer<schemas::Inventory> {
+        Answer::of(answers::inventory(access::VIEW))
+    }
+
+    /// More in stock
+    #[oai(path = "/inventory", method = "post", operation_id = "add_inventory")]
+    async fn add_inventory(&self) -> Answer<schemas::Inventory, 201> {
+        Answer::of(answers::inventory(access::ADD))
     }
 
     /// What only a strong login may do

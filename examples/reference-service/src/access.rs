@@ -1,7 +1,9 @@
 //! Who may call what.
 
 use kc_core::Access;
-use kc_core::rules::{Rule, acr, active, all_of, all_roles, any_role, authenticated, by_method};
+use kc_core::rules::{
+    Rule, acr, active, all_of, all_roles, any_role, authenticated, by_method, scope_permission,
+};
 
 /// `GET /me`.
 pub const ME: Rule = authenticated();
@@ -22,6 +24,16 @@ pub const REPORTS: Rule = all_roles(&["staff"]);
 
 /// `GET /transfer`: only after a strong login.
 pub const TRANSFER: Rule = acr("gold");
+
+/// What `GET /inventory` needs of Authorization Services.
+pub const VIEW: &str = "inventory:view";
+
+/// What `POST /inventory` needs of them.
+pub const ADD: &str = "inventory:add";
+
+/// `GET` and `POST /inventory`.
+pub const INVENTORY: Rule =
+    by_method(const { &[("GET", scope_permission(VIEW)), ("POST", scope_permission(ADD))] });
 
 /// `GET /`: whoever comes.
 pub const HOME: Access = Access::Optional;

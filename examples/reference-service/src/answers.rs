@@ -50,6 +50,19 @@ pub fn me(caller: &Principal) -> Me<'_> {
     }
 }
 
+/// `GET` and `POST /inventory`.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Inventory {
+    allowed: bool,
+    scope: &'static str,
+}
+
+/// Whoever gets here has the scope.
+#[must_use]
+pub const fn inventory(scope: &'static str) -> Inventory {
+    Inventory { allowed: true, scope }
+}
+
 /// `GET /transfer`.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Transfer<'a> {

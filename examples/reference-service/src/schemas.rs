@@ -23,6 +23,13 @@ pub struct Me {
     is_superuser: bool,
 }
 
+/// `GET` and `POST /inventory`.
+#[derive(Debug, Object)]
+pub struct Inventory {
+    allowed: bool,
+    scope: String,
+}
+
 /// `GET /transfer`.
 #[derive(Debug, Object)]
 pub struct Transfer {

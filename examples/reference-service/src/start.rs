@@ -86,9 +86,6 @@ async fn try_start() -> Result<Started, String> {
             "USERS_DATABASE is not set: local users are in memory, and gone when this service ends"
         );
     }
-    if settings.authorization_config().is_some() {
-        tracing::warn!("KEYCLOAK_AUTHORIZATION_CONFIG is not used by this service yet: it has no /inventory");
-    }
     LazyLock::force(&ASKED_TO_END);
     eprint!("{}", banner(&settings, &keycloak, embedded.as_ref()));
     let prefetching = keycloak.clone();

@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | log somebody in, or act as the administrator | [`Realm`] |
 //! | change the realm and have it undone | [`Realm::temporary_client`] and its like |
+//! | have Keycloak decide by Authorization Services | [`Realm::temporary_resource_server`] |
 //! | run the service that is tested | [`Service`] |
 //! | stop and kill a Keycloak | [`SecondKeycloak`] |
 //! | look into a token | [`token`] |
@@ -18,12 +19,14 @@
 )]
 
 mod admin;
+mod authorization;
 mod realm;
 mod second;
 mod service;
 pub mod token;
 
 pub use admin::{Temporary, Undo, service_client, unique};
+pub use authorization::Granted;
 pub use realm::{Realm, Tokens};
 pub use second::SecondKeycloak;
 pub use service::{Reply, Service, ServiceBuilder};

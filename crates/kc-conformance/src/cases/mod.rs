@@ -7,6 +7,7 @@ pub(crate) mod cors;
 pub(crate) mod exempt;
 pub(crate) mod header;
 pub(crate) mod introspection;
+pub(crate) mod inventory;
 pub(crate) mod issued;
 pub(crate) mod key_lists;
 pub(crate) mod keys;

@@ -102,7 +102,7 @@ const BAD: &[(&str, &str, &str)] = &[
     ),
 ];
 
-fn refused(ended: &Ended, variable: &str) -> CaseResult {
+pub(super) fn refused(ended: &Ended, variable: &str) -> CaseResult {
     let lines: Vec<&str> = ended.stderr.lines().filter(|line| !line.trim().is_empty()).collect();
     let said: String = ended.stderr.chars().take(300).collect();
     // First: it is worse than the wrong exit code.

@@ -69,6 +69,14 @@ impl AuditTicket {
         }
     }
 
+    /// Records what came of something that has no response of its own. `refused`: why it failed, if it did.
+    pub fn end(mut self, refused: Option<&'static str>) {
+        if let Some(mut decided) = self.decided.take() {
+            decided.0.code = refused.or(decided.0.code);
+            decided.1.record(decided.0.event(None));
+        }
+    }
+
     /// Records the decision with the response's status. `refused`: the code, if the request was refused after all,
     /// by an extractor of its handler.
     pub fn finish(mut self, status: u16, refused: Option<&'static str>) {

@@ -8,6 +8,7 @@ use crate::authenticator::Authenticator;
 use crate::clock::{Clock, SystemClock};
 use crate::introspection::Introspector;
 use crate::issuers::IssuerRegistry;
+use crate::policy::AuthorizationFile;
 use crate::rules::AcrLevels;
 use crate::settings::TrustedProxy;
 use crate::wire::ExemptPaths;
@@ -29,6 +30,7 @@ impl GuardBuilder {
                 pages: None,
                 exempt: ExemptPaths::default(),
                 acr_levels: AcrLevels::default(),
+                authorization: None,
                 audit: Arc::new(TracingAudit),
                 clock: Arc::new(SystemClock),
                 trusted_proxies: Vec::new(),
@@ -73,6 +75,13 @@ impl GuardBuilder {
     /// Sets which `acr` is stronger than which. Default: numbers compare as numbers, names only as equal.
     pub fn acr_levels(mut self, levels: AcrLevels) -> Self {
         self.inner.acr_levels = levels;
+        self
+    }
+
+    /// Sets by what rules that ask for a [`permission`](crate::rules::permission) decide: a file, or a configuration that
+    /// stays. Default: nothing, and those rules let nobody pass.
+    pub fn authorization(mut self, authorization: impl Into<AuthorizationFile>) -> Self {
+        self.inner.authorization = Some(authorization.into());
         self
     }
 

@@ -1,6 +1,7 @@
 //! What every adapter puts into its framework's own types: who calls, and a refusal as a response.
 
 use bytes::Bytes;
+use http::header::{CACHE_CONTROL, HeaderValue};
 use http::{Response, StatusCode};
 
 use super::{Admission, Guard};
@@ -113,6 +114,14 @@ impl Rejected {
             response.extensions_mut().insert(refused);
         }
         Self { response: Box::new(response), code, refused }
+    }
+
+    /// The same, which nobody is to keep where `page` says that it stands in the place of a page.
+    pub(super) fn unstored(mut self, page: bool) -> Self {
+        if page {
+            self.response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        }
+        self
     }
 
     /// The response to an error; what the caller is not told goes to the log.

@@ -77,7 +77,8 @@ impl Gate {
             Ok(admission) => Ok(Caller::new(self.guard.clone(), admission)),
             Err(refusal) => Err(match self.page(request, &refusal) {
                 Some(page) => Rejected::from_parts(page, &refusal),
-                None => Rejected::to(&self.guard, request, &refusal),
+                None => Rejected::to(&self.guard, request, &refusal)
+                    .unstored(matches!(self.access, Access::Page(_))),
             }),
         };
         (outcome, admitted.audit)

@@ -23,6 +23,7 @@ use crate::clock::Clock;
 use crate::error::AuthError;
 use crate::introspection::{Disagreement, Introspection, Introspector, Presented};
 use crate::issuers::{IssuerRegistry, TrustedIssuer};
+use crate::policy::AuthorizationFile;
 use crate::principal::Principal;
 use crate::rules::{AcrLevels, Question, Rule, Verdict};
 use crate::settings::TrustedProxy;
@@ -47,6 +48,7 @@ struct Inner {
     pages: Option<Arc<dyn Pages>>,
     exempt: ExemptPaths,
     acr_levels: AcrLevels,
+    authorization: Option<AuthorizationFile>,
     audit: Arc<dyn AuditSink>,
     clock: Arc<dyn Clock>,
     trusted_proxies: Vec<TrustedProxy>,
@@ -149,7 +151,9 @@ impl Guard {
                 let principal = self.recall(request)?;
                 match rule.decide(&self.question(request, &principal)) {
                     Verdict::Granted => (Ok(Admission::Known(principal)), None),
-                    Verdict::Denied(denial) => (Err(denial.into()), Some(principal)),
+                    Verdict::Denied(denial) | Verdict::Undecided(denial) => {
+                        (Err(denial.into()), Some(principal))
+                    }
                     Verdict::AskIfActive => return None,
                 }
             }
@@ -240,6 +244,7 @@ impl Guard {
             clock: &*self.inner.clock,
             acr_levels: &self.inner.acr_levels,
             active: None,
+            authorization: self.inner.authorization.as_ref(),
         }
     }
 
@@ -291,14 +296,14 @@ impl Guard {
         let mut question = self.question(request, principal);
         match rule.decide(&question) {
             Verdict::Granted => return Ok(()),
-            Verdict::Denied(denial) => return Err(denial.into()),
+            Verdict::Denied(denial) | Verdict::Undecided(denial) => return Err(denial.into()),
             Verdict::AskIfActive => {}
         }
         self.ask_if_active(request, principal).await?;
         question.active = Some(true);
         match rule.decide(&question) {
             Verdict::Granted => Ok(()),
-            Verdict::Denied(denial) => Err(denial.into()),
+            Verdict::Denied(denial) | Verdict::Undecided(denial) => Err(denial.into()),
             // Cannot be: the question was answered. Were it so, nobody passes.
             Verdict::AskIfActive => Err(AuthError::Internal { reason: "a rule stays undecided".to_owned() }),
         }

@@ -15,6 +15,7 @@ use crate::introspection::{CachedIntrospector, HttpIntrospector, Introspector};
 use crate::issuers::{IssuerList, IssuerRegistry, IssuerRoles, IssuersValidator, TrustedIssuer};
 use crate::keys::{KeySource, PinnedKeys, RemoteKeys, RemoteKeysOptions};
 use crate::openapi::Completion;
+use crate::policy::{AuthorizationConfig, AuthorizationFile};
 use crate::revocations::{MemoryRevocations, RealmRevocations, Revocations};
 use crate::roles::{KeycloakRoles, RoleExtractor};
 use crate::rules::AcrLevels;
@@ -223,6 +224,7 @@ impl KeycloakBuilder {
             Some(audit) => audit,
             None => audit(settings)?,
         };
+        let authorization = authorization(settings, &clock)?;
         let guard = Guard::builder(server.realm())
             .add_authenticator(Arc::clone(&bearer) as Arc<dyn Authenticator>)
             .issuers(issuers)
@@ -231,6 +233,10 @@ impl KeycloakBuilder {
             .audit(audit)
             .clock(Arc::clone(&clock))
             .trusted_proxies(settings.trusted_proxies().iter().copied());
+        let guard = match &authorization {
+            Some(file) => guard.authorization(file.clone()),
+            None => guard,
+        };
         let guard = self.authenticators.into_iter().fold(guard, |guard, one| guard.add_authenticator(one));
         let metadata = ResourceMetadata {
             resource: settings.public_url().as_str().to_owned(),
@@ -243,7 +249,18 @@ impl KeycloakBuilder {
         let keys = own_keys.ok_or_else(no_realm)?;
         let revoked = Arc::clone(&revocations);
         let parts = Arc::new(Parts { transport, keys, clock, bearer, revocations: revoked, authentication });
-        Ok(Keycloak { guard, remotes, users, revocations, service_tokens, cors, metadata, completion, parts })
+        Ok(Keycloak {
+            authorization,
+            guard,
+            remotes,
+            users,
+            revocations,
+            service_tokens,
+            cors,
+            metadata,
+            completion,
+            parts,
+        })
     }
 }
 
@@ -355,6 +372,27 @@ fn authentication(settings: &Settings) -> Result<ClientAuthentication, SettingsE
         Some(secret) => ClientAuthentication::client_secret_post(server.client_id(), secret.clone()),
         None => ClientAuthentication::public(server.client_id()),
     })
+}
+
+/// The exported authorization configuration, if the settings name one.
+fn authorization(
+    settings: &Settings,
+    clock: &Arc<dyn Clock>,
+) -> Result<Option<AuthorizationFile>, SettingsError> {
+    let zone = settings.authorization_time_zone();
+    let builder = AuthorizationConfig::builder().time_zone(zone).map_err(|_| {
+        let remedy =
+            "write the IANA name of the Keycloak server's time zone, UTC or Europe/Berlin for example";
+        SettingsError::unusable("KEYCLOAK_AUTHORIZATION_TIME_ZONE", format!("{zone} is not known"), remedy)
+    })?;
+    let Some(path) = settings.authorization_config() else { return Ok(None) };
+    let file = AuthorizationFile::open(path, builder, Arc::clone(clock)).map_err(|why| {
+        let remedy = "export the file by the admin console (the client, Authorization, Export), and see what \
+                      `kc authz check` says of it";
+        // Quoted: a path may hold a line end.
+        SettingsError::unusable("KEYCLOAK_AUTHORIZATION_CONFIG", format!("{path:?}: {why}"), remedy)
+    })?;
+    Ok(Some(file.for_issuer(settings.keycloak()?.issuer())))
 }
 
 fn audit(settings: &Settings) -> Result<Arc<dyn AuditSink>, SettingsError> {

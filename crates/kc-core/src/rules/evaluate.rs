@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::{Denial, Kind, Rule};
 use crate::clock::Clock;
+use crate::policy::{self, AuthorizationFile, Identity};
 use crate::principal::Principal;
 
 /// What `acr` values are worth.
@@ -46,6 +47,8 @@ pub(crate) struct Question<'a> {
     pub(crate) acr_levels: &'a AcrLevels,
     /// What introspection said, once it was asked.
     pub(crate) active: Option<bool>,
+    /// By what permissions are decided.
+    pub(crate) authorization: Option<&'a AuthorizationFile>,
 }
 
 /// The answer.
@@ -53,6 +56,8 @@ pub(crate) struct Question<'a> {
 pub(crate) enum Verdict {
     Granted,
     Denied(Denial),
+    /// Denied, because it could not be decided. Turned round it stays a denial.
+    Undecided(Denial),
     /// It depends on introspection, and on nothing else any more.
     AskIfActive,
 }
@@ -102,11 +107,13 @@ impl Rule {
             Kind::Not(rules) => match all(rules.as_slice(), question) {
                 Verdict::Granted => INSUFFICIENT,
                 Verdict::Denied(_) => Verdict::Granted,
+                Verdict::Undecided(_) => Verdict::Undecided(Denial::Insufficient { scope: None }),
                 Verdict::AskIfActive => Verdict::AskIfActive,
             },
             Kind::Organization(alias) => {
                 granted(claims.organizations.iter().any(|organization| organization.alias == **alias))
             }
+            Kind::Permission { resource, scope } => permission(resource.as_deref(), scope, question),
             Kind::RealmRole(role) => granted(roles.realm().contains(role)),
             Kind::Scope(scope) => {
                 if claims.scope.contains(scope) {
@@ -143,13 +150,15 @@ fn granted(yes: bool) -> Verdict {
     if yes { Verdict::Granted } else { INSUFFICIENT }
 }
 
-/// The first denial; else a question that is open; else granted.
+/// The first denial; else what could not be decided; else a question that is open; else granted.
 fn all(rules: &[Rule], question: &Question<'_>) -> Verdict {
     let mut verdict = Verdict::Granted;
     for rule in rules {
         match rule.decide(question) {
             Verdict::Granted => {}
-            Verdict::AskIfActive => verdict = Verdict::AskIfActive,
+            Verdict::AskIfActive if verdict == Verdict::Granted => verdict = Verdict::AskIfActive,
+            Verdict::AskIfActive => {}
+            undecided @ Verdict::Undecided(_) => verdict = undecided,
             denied @ Verdict::Denied(_) => return denied,
         }
     }
@@ -159,18 +168,53 @@ fn all(rules: &[Rule], question: &Question<'_>) -> Verdict {
 /// Granted by any; else a question that is open; else a denial: that of a single rule is told, of several none is
 /// more right than the other, but a way to step up is worth telling.
 fn any(rules: &[Rule], question: &Question<'_>) -> Verdict {
-    let mut open = false;
+    let (mut open, mut undecided) = (false, false);
     let mut denial = None;
     for rule in rules {
-        match rule.decide(question) {
+        let denied = match rule.decide(question) {
             Verdict::Granted => return Verdict::Granted,
-            Verdict::AskIfActive => open = true,
-            Verdict::Denied(step_up @ Denial::StepUp { .. }) => denial = Some(step_up),
-            Verdict::Denied(other) if rules.len() == 1 => denial = Some(other),
-            Verdict::Denied(_) => {}
+            Verdict::AskIfActive => {
+                open = true;
+                continue;
+            }
+            Verdict::Undecided(denied) => {
+                undecided = true;
+                denied
+            }
+            Verdict::Denied(denied) => denied,
+        };
+        if rules.len() == 1 || matches!(denied, Denial::StepUp { .. }) {
+            denial = Some(denied);
         }
     }
-    if open { Verdict::AskIfActive } else { denial.map_or(INSUFFICIENT, Verdict::Denied) }
+    let denial = denial.unwrap_or(Denial::Insufficient { scope: None });
+    match (open, undecided) {
+        (true, _) => Verdict::AskIfActive,
+        (false, true) => Verdict::Undecided(denial),
+        (false, false) => Verdict::Denied(denial),
+    }
+}
+
+fn permission(resource: Option<&str>, scope: &str, question: &Question<'_>) -> Verdict {
+    let denial = || Denial::Insufficient { scope: Some(scope.to_owned()) };
+    let Some(authorization) = question.authorization else {
+        tracing::debug!(
+            target: "kc",
+            "the rule asks for a permission, and there is no authorization configuration: set \
+             KEYCLOAK_AUTHORIZATION_CONFIG, or give the guard one"
+        );
+        return Verdict::Undecided(denial());
+    };
+    // A user of another realm may go by the name of one of ours.
+    if !authorization.is_about(question.principal.claims().issuer.as_deref()) {
+        return Verdict::Undecided(denial());
+    }
+    let identity = Identity::of(question.principal);
+    match authorization.current().decide(&identity, resource, &[scope], question.clock.now()).verdict() {
+        policy::Verdict::Grant => Verdict::Granted,
+        policy::Verdict::Deny => Verdict::Denied(denial()),
+        policy::Verdict::Indeterminate => Verdict::Undecided(denial()),
+    }
 }
 
 fn step_up(level: &str, max_age: Option<Duration>, question: &Question<'_>) -> Verdict {

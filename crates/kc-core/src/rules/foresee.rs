@@ -115,6 +115,7 @@ impl Rule {
             | Kind::Custom { .. }
             | Kind::Group(_)
             | Kind::Organization(_)
+            | Kind::Permission { .. }
             | Kind::RealmRole(_)
             | Kind::Scope(_) => Foreseen::SOME,
         }

@@ -31,7 +31,10 @@ pub struct Rule(Kind);
 
 #[derive(Clone)]
 enum Kind {
-    Acr { level: Cow<'static, str>, max_age: Option<Duration> },
+    Acr {
+        level: Cow<'static, str>,
+        max_age: Option<Duration>,
+    },
     Active,
     All(Rules),
     AllRoles(Words),
@@ -39,11 +42,22 @@ enum Kind {
     AnyRole(Words),
     Authenticated,
     ByMethod(Methods),
-    ClientRole { client: Cow<'static, str>, role: Cow<'static, str> },
-    Custom { name: &'static str, check: fn(&Principal) -> bool },
+    ClientRole {
+        client: Cow<'static, str>,
+        role: Cow<'static, str>,
+    },
+    Custom {
+        name: &'static str,
+        check: fn(&Principal) -> bool,
+    },
     Group(Cow<'static, str>),
     Not(Rules),
     Organization(Cow<'static, str>),
+    /// Without a resource: of whatever resource has the scope.
+    Permission {
+        resource: Option<Cow<'static, str>>,
+        scope: Cow<'static, str>,
+    },
     RealmRole(Cow<'static, str>),
     Scope(Cow<'static, str>),
 }
@@ -121,6 +135,19 @@ pub const fn organization(alias: &'static str) -> Rule {
     Rule(Kind::Organization(Cow::Borrowed(alias)))
 }
 
+/// What Authorization Services grant for a scope of a resource, by the loaded [configuration](crate::policy). Without one, and
+/// where it cannot be decided, nobody passes.
+#[must_use]
+pub const fn permission(resource: &'static str, scope: &'static str) -> Rule {
+    Rule(Kind::Permission { resource: Some(Cow::Borrowed(resource)), scope: Cow::Borrowed(scope) })
+}
+
+/// What Authorization Services grant for a scope, of any resource that has it: see [`permission`].
+#[must_use]
+pub const fn scope_permission(scope: &'static str) -> Rule {
+    Rule(Kind::Permission { resource: None, scope: Cow::Borrowed(scope) })
+}
+
 /// An authentication at least this strong (RFC 9470); see [`AcrLevels`] for what is stronger than what.
 #[must_use]
 pub const fn acr(level: &'static str) -> Rule {
@@ -190,6 +217,13 @@ impl Rule {
     #[must_use]
     pub fn all_roles_of<S: Into<String>>(roles: impl IntoIterator<Item = S>) -> Self {
         Self(Kind::AllRoles(Words::Shared(roles.into_iter().map(Into::into).collect())))
+    }
+
+    /// What Authorization Services grant for a scope of a resource, known at run time: see [`permission`].
+    #[must_use]
+    pub fn permission_of(resource: impl Into<String>, scope: impl Into<String>) -> Self {
+        let resource = Some(Cow::Owned(resource.into()));
+        Self(Kind::Permission { resource, scope: Cow::Owned(scope.into()) })
     }
 
     /// Another rule for each method, known at run time.

@@ -4,12 +4,14 @@
 
 mod algorithm;
 mod aws_lc;
+mod digest;
 pub mod signer;
 
 use std::fmt;
 
 pub use self::algorithm::Algorithm;
 pub(crate) use self::aws_lc::{parse_pkcs1, parse_spki, verifier_for};
+pub(crate) use self::digest::sha256_hex;
 
 /// A public key, parsed once, bound to one algorithm.
 ///

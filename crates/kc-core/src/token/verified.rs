@@ -32,6 +32,11 @@ impl VerifiedToken {
         self.generation
     }
 
+    /// As it was signed, or as whoever vouched for it gave it.
+    pub(crate) fn payload(&self) -> &[u8] {
+        &self.payload
+    }
+
     pub(crate) fn payload_bytes(&self) -> usize {
         self.payload.len()
     }

@@ -191,10 +191,18 @@ async fn cookies_tampered_with_and_oversized() {
         assert_eq!(other.who().await, "nobody");
         assert_eq!(other.get("/me", &[]).await.code(), "session_expired");
     }
-    // Two cookies of one name: one was planted, and nobody knows which.
+    // Two cookies of one name: one was planted.
     let mut headers = http::HeaderMap::new();
     headers.insert("cookie", format!("{SESSION}={id}; {SESSION}={changed}").parse().unwrap());
-    assert_eq!(service.ask("GET", "/me", &headers, b"").await.code(), "session_expired");
+    assert_eq!(service.ask("GET", "/me", &headers, b"").await.status, 200, "the other one names nothing");
+    let mut attacker = service.browser();
+    attacker.log_in("bob").await;
+    let planted = attacker.cookies[SESSION].clone();
+    headers.insert("cookie", format!("{SESSION}={id}; {SESSION}={planted}").parse().unwrap());
+    assert_eq!(service.ask("GET", "/me", &headers, b"").await.code(), "session_expired", "which is whose?");
+    let blank = http::HeaderValue::from_bytes(format!("\u{2000}{SESSION}={planted}").as_bytes()).unwrap();
+    headers.insert("cookie", blank);
+    assert_eq!(service.ask("GET", "/me", &headers, b"").await.code(), "not_authenticated");
     // The cookie of a login under way.
     let (browser, callback) = begun(&service, "/").await;
     let (name, sealed) = browser.cookies.iter().next().unwrap();

@@ -88,3 +88,44 @@ async fn logging_out_of_this_service_only_leaves_keycloak_alone() {
     let callback = browser.at_keycloak(begun.location(), "nobody").await;
     assert_eq!(browser.get(&callback, &[HTML]).await.location(), "/account", "without a password");
 }
+
+#[tokio::test]
+async fn who_logged_out_here_and_never_got_to_keycloak_is_shown_the_way() {
+    let service = service().await;
+    let mut browser = service.browser();
+    browser.log_in("alice").await;
+    let (csrf, _) = browser.values().await;
+    // Where it leads is never gone to: the tab was closed.
+    browser.post("/oidc/logout", &format!("csrf_token={csrf}"), &[]).await;
+    let refused = browser.log_in("alice").await;
+    assert_eq!(refused.status, 400);
+    let link = refused
+        .body
+        .split("href=\"")
+        .find(|part| part.contains("/protocol/openid-connect/logout"))
+        .expect("a link");
+    let link = link.split('"').next().unwrap_or_default().replace("&amp;", "&");
+    browser.at_keycloak(&link, "nobody").await;
+    assert_eq!(browser.log_in("alice").await.location(), "/account");
+}
+
+#[tokio::test]
+async fn a_cookie_planted_beside_the_real_one_keeps_nobody_from_logging_out() {
+    let service = service().await;
+    let mut browser = service.browser();
+    browser.log_in("alice").await;
+    let (csrf, _) = browser.values().await;
+    let mut other = service.browser();
+    other.log_in("bob").await;
+    let (mine, planted) = (browser.cookies[SESSION].clone(), other.cookies[SESSION].clone());
+    let mut headers = http::HeaderMap::new();
+    headers.insert(
+        "cookie",
+        http::HeaderValue::from_bytes(format!("x=\u{fc}; {SESSION}={planted}; {SESSION}={mine}").as_bytes())
+            .unwrap(),
+    );
+    let out = service.ask("GET", &format!("/oidc/logout?csrf_token={csrf}"), &headers, b"").await;
+    assert!(out.location().contains("/protocol/openid-connect/logout"), "{out:?}");
+    assert_eq!(browser.get("/me", &[]).await.code(), "session_expired");
+    assert_eq!(other.get("/me", &[]).await.status, 200);
+}

@@ -13,6 +13,9 @@ use serde_json::{Value, json};
 use crate::description::{Description, Operation};
 
 /// The issuer lives on the other threads of the runtime: the test's waits for sockets.
+/// Whoever has the role `staff` may do all of `/inventory`.
+const INVENTORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/openapi/inventory.json");
+
 async fn started(more: &[(&str, &str)]) -> (DevIssuer, Vec<Service>) {
     let issuer = DevIssuer::start().await.unwrap();
     let mut settings = vec![
@@ -74,7 +77,7 @@ async fn an_operation_asks_for_security_if_and_only_if_the_service_does() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_answer_is_one_that_the_document_has() {
-    let (issuer, services) = started(&[]).await;
+    let (issuer, services) = started(&[("KEYCLOAK_AUTHORIZATION_CONFIG", INVENTORY)]).await;
     let everything = issuer.mint().user("alice").client("api").realm_roles(["admin", "staff", "judge"]);
     let everything = everything.client_roles("api", ["api-read", "api-admin"]).claim("acr", "gold");
     let everything = everything.sign().await.unwrap();

@@ -32,7 +32,7 @@ impl Recorded {
     }
 }
 
-const ROUTES: [(&str, &str); 15] = [
+const ROUTES: [(&str, &str); 17] = [
     ("GET", "/health"),
     ("GET", "/.well-known/oauth-protected-resource"),
     ("GET", "/me"),
@@ -46,6 +46,8 @@ const ROUTES: [(&str, &str); 15] = [
     ("GET", "/cases"),
     ("POST", "/cases"),
     ("GET", "/service-token"),
+    ("GET", "/inventory"),
+    ("POST", "/inventory"),
     ("GET", "/transfer"),
     ("GET", "/nope"),
 ];

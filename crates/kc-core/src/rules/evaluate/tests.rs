@@ -6,7 +6,7 @@ use crate::json;
 use crate::roles::{KeycloakRoles, RoleExtractor};
 use crate::rules::{
     acr, active, all_of, all_roles, any_of, any_role, authenticated, by_method, client_role, custom, group,
-    not, organization, realm_role, role, scope,
+    not, organization, permission, realm_role, role, scope, scope_permission,
 };
 use crate::token::{Claims, VerifiedToken};
 
@@ -39,6 +39,7 @@ fn decide_as(payload: &str, rule: &Rule, asked: &Asked) -> Verdict {
         clock: &FakeClock::at(UnixTime::from_secs(asked.now)),
         acr_levels: &acr_levels,
         active: asked.active,
+        authorization: None,
     })
 }
 
@@ -242,4 +243,83 @@ fn a_rule_prints_and_serialises_as_it_was_written() {
         assert_eq!(serde_json::to_string(&rule).unwrap(), json);
         assert_eq!(format!("{rule:?}"), format!("Rule({text})"));
     }
+}
+
+const STORE: &str = r#"{"scopes":[{"name":"view"},{"name":"add"},{"name":"run"}],
+    "resources":[{"name":"store","scopes":[{"name":"view"},{"name":"add"},{"name":"run"}]}],
+    "policies":[{"name":"users","type":"role","config":{"roles":"[{\"id\":\"user\"}]"}},
+        {"name":"nobody","type":"role","config":{"roles":"[{\"id\":\"none\"}]"}},
+        {"name":"script","type":"js","config":{}},
+        {"name":"view","type":"scope","config":{"resources":"[\"store\"]","scopes":"[\"view\"]","applyPolicies":"[\"users\"]"}},
+        {"name":"add","type":"scope","config":{"resources":"[\"store\"]","scopes":"[\"add\"]","applyPolicies":"[\"nobody\"]"}},
+        {"name":"run","type":"scope","config":{"scopes":"[\"run\"]","applyPolicies":"[\"script\"]"}}]}"#;
+
+fn decide_by(payload: &str, authorization: Option<&AuthorizationFile>, rule: &Rule) -> Verdict {
+    let (principal, acr_levels) = (principal(payload), AcrLevels::default());
+    let clock = &FakeClock::at(UnixTime::from_secs(1000));
+    let acr_levels = &acr_levels;
+    rule.decide(&Question {
+        principal: &principal,
+        method: "GET",
+        clock,
+        acr_levels,
+        active: None,
+        authorization,
+    })
+}
+
+fn insufficient(scope: &str) -> Denial {
+    Denial::Insufficient { scope: Some(scope.to_owned()) }
+}
+
+#[test]
+fn a_permission_is_what_the_configuration_grants_and_a_refusal_names_the_scope() {
+    let store = AuthorizationFile::from(policy::AuthorizationConfig::from_json(STORE.as_bytes()).unwrap());
+    let decide = |rule: &Rule| decide_by(ALICE, Some(&store), rule);
+    assert_eq!(decide(&permission("store", "view")), Verdict::Granted);
+    assert_eq!(decide(&scope_permission("view")), Verdict::Granted);
+    assert_eq!(decide(&Rule::permission_of("store".to_owned(), "view")), Verdict::Granted);
+    assert_eq!(decide(&permission("store", "add")), Verdict::Denied(insufficient("add")));
+    assert_eq!(decide(&scope_permission("add")), Verdict::Denied(insufficient("add")));
+    assert_eq!(decide(&permission("elsewhere", "view")), Verdict::Denied(insufficient("view")));
+    assert_eq!(decide(&not(permission("store", "add"))), Verdict::Granted);
+    assert_eq!(permission("store", "view").to_string(), "permission store#view");
+    assert_eq!(scope_permission("view").to_string(), "permission #view");
+    assert_eq!(serde_json::to_string(&permission("a", "b")).unwrap(), r#"{"permission":["a","b"]}"#);
+    assert_eq!(serde_json::to_string(&scope_permission("b")).unwrap(), r#"{"scope_permission":"b"}"#);
+}
+
+#[test]
+fn what_is_not_decided_lets_nobody_pass_however_it_is_turned() {
+    let store = AuthorizationFile::from(policy::AuthorizationConfig::from_json(STORE.as_bytes()).unwrap());
+    let (run, add) = (permission("store", "run"), permission("store", "add"));
+    for rule in [run.clone(), not(run.clone()), not(not(run.clone())), not(any_of(&[]).or(run.clone()))] {
+        let verdict = decide_by(ALICE, Some(&store), &rule);
+        assert!(matches!(verdict, Verdict::Undecided(_)), "{rule}: {verdict:?}");
+    }
+    // A certain no is one, in whatever order.
+    assert_eq!(decide_by(ALICE, Some(&store), &not(run.clone().and(add.clone()))), Verdict::Granted);
+    assert_eq!(decide_by(ALICE, Some(&store), &not(add.and(run.clone()))), Verdict::Granted);
+    assert_eq!(decide_by(ALICE, Some(&store), &run.clone().or(role("user"))), Verdict::Granted);
+    assert_eq!(
+        decide_by(ALICE, Some(&store), &run.clone().and(active())),
+        Verdict::Undecided(insufficient("run"))
+    );
+    assert_eq!(decide_by(ALICE, Some(&store), &run.or(active())), Verdict::AskIfActive);
+    // Without a configuration.
+    assert_eq!(
+        decide_by(ALICE, None, &permission("store", "view")),
+        Verdict::Undecided(insufficient("view"))
+    );
+}
+
+#[test]
+fn a_user_of_another_issuer_is_not_who_the_configuration_means() {
+    let config = policy::AuthorizationConfig::from_json(STORE.as_bytes()).unwrap();
+    let store = AuthorizationFile::from(config).for_issuer("https://kc/realms/ours");
+    let user = |issuer: &str| format!(r#"{{"iss":"{issuer}","realm_access":{{"roles":["user"]}}}}"#);
+    let decide = |payload: &str| decide_by(payload, Some(&store), &permission("store", "view"));
+    assert_eq!(decide(&user("https://kc/realms/ours")), Verdict::Granted);
+    assert!(matches!(decide(&user("https://kc/realms/theirs")), Verdict::Undecided(_)));
+    assert!(matches!(decide(ALICE), Verdict::Undecided(_)));
 }

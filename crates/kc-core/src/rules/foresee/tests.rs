@@ -10,7 +10,7 @@ use crate::principal::Principal;
 use crate::roles::{KeycloakRoles, RoleExtractor};
 use crate::rules::{
     AcrLevels, Denial, Question, Verdict, acr, active, all_of, all_roles, any_of, any_role, authenticated,
-    by_method, custom, not, role, scope,
+    by_method, custom, not, permission, role, scope,
 };
 use crate::token::{Claims, VerifiedToken};
 
@@ -34,7 +34,9 @@ fn principal(payload: &str) -> Principal {
 fn decide(rule: &Rule, payload: &str, method: &str) -> (bool, Verdict) {
     let (principal, acr_levels) = (principal(payload), AcrLevels::default());
     let clock = &FakeClock::at(UnixTime::from_secs(1000));
-    let question = Question { principal: &principal, method, clock, acr_levels: &acr_levels, active: None };
+    let acr_levels = &acr_levels;
+    let question =
+        Question { principal: &principal, method, clock, acr_levels, active: None, authorization: None };
     match rule.decide(&question) {
         Verdict::AskIfActive => (true, rule.decide(&Question { active: Some(true), ..question })),
         verdict => (false, verdict),
@@ -58,6 +60,7 @@ fn rules() -> impl Strategy<Value = Rule> {
         Just(acr("")),
         Just(acr("gold").max_age(Duration::from_secs(60))),
         Just(custom("nobody", |_| false)),
+        Just(permission("r", "s")),
     ];
     simple.prop_recursive(4, 24, 3, |inner| {
         prop_oneof![
@@ -92,8 +95,10 @@ proptest! {
                 prop_assert!(foreseen.asks || !asked, "{} is asked about", payload);
                 let expected = match verdict {
                     Verdict::Granted => foreseen.granted,
-                    Verdict::Denied(Denial::StepUp { .. }) => foreseen.step_up,
-                    Verdict::Denied(_) => foreseen.forbidden,
+                    Verdict::Denied(Denial::StepUp { .. }) | Verdict::Undecided(Denial::StepUp { .. }) => {
+                        foreseen.step_up
+                    }
+                    Verdict::Denied(_) | Verdict::Undecided(_) => foreseen.forbidden,
                     Verdict::AskIfActive => false,
                 };
                 prop_assert!(expected, "{}: {:?}, foreseen {:?}", payload, verdict, foreseen);
