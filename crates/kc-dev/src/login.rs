@@ -164,6 +164,11 @@ impl Logins {
         self.attempts.get(tab).filter(|attempt| now < attempt.expires)
     }
 
+    /// The same, also when its time is up, as long as it is remembered.
+    pub(crate) fn attempt_or_late(&self, tab: &str) -> Option<&Attempt> {
+        self.attempts.get(tab)
+    }
+
     pub(crate) fn put_code(&mut self, id: &str, code: Code, now: i64) {
         make_room(&mut self.codes, |code| now < code.expires);
         self.codes.insert(id.to_owned(), code);

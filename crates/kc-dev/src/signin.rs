@@ -131,6 +131,16 @@ pub(crate) fn renew(state: &State, tab: &str, mut attempt: Attempt) -> Attempt {
     attempt
 }
 
+/// Begins a login again from the beginning, for whoever it will be.
+pub(crate) fn restart(state: &State, tab: &str, mut attempt: Attempt) -> Attempt {
+    let wanted = attempt.request.wanted.level(&state.realm).unwrap_or_default();
+    (attempt.user_id, attempt.from, attempt.again) = (None, None, false);
+    attempt.reached.clear();
+    attempt.steps = level::steps(&state.realm, None, wanted);
+    attempt.expires = state.now() + state.realm.login_lifespan_secs;
+    renew(state, tab, attempt)
+}
+
 /// Goes on with a login after a right password. `identity` is the browser's cookie by now.
 pub(crate) fn advance(
     state: &State,

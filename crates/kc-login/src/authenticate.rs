@@ -127,7 +127,7 @@ impl Login {
         ticket.finish(status.as_u16(), None);
         Page::new(status, "Login is not possible at the moment")
             .paragraph("The login server cannot be reached. This is not your fault; nothing was changed.")
-            .link(&link(next), "Try again")
+            .action(&link(next), "Try again")
             .link("/", "Home")
             .into_response()
     }

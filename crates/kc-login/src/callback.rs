@@ -315,10 +315,10 @@ impl Login {
         }
         let ticket = self.inner.guard.event("login", &request.view, Party::default(), Some(code));
         ticket.finish(status.as_u16(), None);
-        let page = Page::new(status, "You are not logged in").paragraph(words);
+        let page = Page::new(status, "This login did not succeed").paragraph(words);
         let page = match &end_session {
-            Some(end) => page.link(end, "Finish logging out, then log in again"),
-            None => page.link(&link(next), "Try again"),
+            Some(end) => page.action(end, "Finish logging out, then log in again"),
+            None => page.action(&link(next), "Try again"),
         };
         let page = page.link("/", "Home");
         reply::with_cookies(page.into_response(), over)

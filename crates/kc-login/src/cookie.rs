@@ -22,6 +22,11 @@ impl Names {
         format!("{}kc-session", self.prefix)
     }
 
+    /// Changes with every logout, and says nothing.
+    pub(crate) fn logged_out(&self) -> String {
+        format!("{}kc-logged-out", self.prefix)
+    }
+
     /// That of a login which is under way; `which` tells it from those of other tabs.
     pub(crate) fn login(&self, which: &str) -> String {
         format!("{}kc-login-{which}", self.prefix)

@@ -26,8 +26,8 @@ impl Pages for Entrance {
                 Some(reply::redirect(&login(request, refusal), []))
             }
             // Another login brings the same again, and would go on for ever.
-            (StatusCode::UNAUTHORIZED, _) => Some(forbidden(refusal)),
-            (StatusCode::FORBIDDEN, code) if code != "csrf_failed" => Some(forbidden(refusal)),
+            (StatusCode::UNAUTHORIZED, _) => Some(forbidden(request, refusal)),
+            (StatusCode::FORBIDDEN, code) if code != "csrf_failed" => Some(forbidden(request, refusal)),
             (StatusCode::SERVICE_UNAVAILABLE, _) => Some(unavailable(refusal)),
             _ => None,
         }
@@ -36,11 +36,7 @@ impl Pages for Entrance {
 
 fn login(request: &RequestView<'_>, refusal: &Refusal) -> String {
     let mut query = form_urlencoded::Serializer::new(String::new());
-    let next = match request.query {
-        Some(asked) => format!("{}?{asked}", request.path),
-        None => request.path.to_owned(),
-    };
-    query.append_pair("next", &next);
+    query.append_pair("next", &asked_for(request));
     if let Some(challenge) = refusal.challenge() {
         if let Some(acr_values) = &challenge.acr_values {
             query.append_pair("acr_values", acr_values);
@@ -52,16 +48,27 @@ fn login(request: &RequestView<'_>, refusal: &Refusal) -> String {
     format!("{}?{}", Endpoint::Authenticate.path(), readable(&query.finish()))
 }
 
+/// Where the browser wanted to go.
+fn asked_for(request: &RequestView<'_>) -> String {
+    match request.query {
+        Some(query) => format!("{}?{query}", request.path),
+        None => request.path.to_owned(),
+    }
+}
+
 /// A slash may stand in a query as it is (RFC 3986 §3.4), and is easier to read.
 fn readable(query: &str) -> String {
     query.replace("%2F", "/")
 }
 
-fn forbidden(refusal: &Refusal) -> Response<Bytes> {
+fn forbidden(request: &RequestView<'_>, refusal: &Refusal) -> Response<Bytes> {
+    let mut again = form_urlencoded::Serializer::new(String::new());
+    again.append_pair("prompt", "login").append_pair("next", &asked_for(request));
+    let again = format!("{}?{}", Endpoint::Authenticate.path(), readable(&again.finish()));
     Page::new(refusal.status(), "This page is not for you")
         .paragraph(&format!("{}.", refusal.detail()))
         .paragraph("You are logged in, but not as somebody who may see it.")
-        .link("/oidc/authenticate?prompt=login", "Log in as somebody else")
+        .action(&again, "Log in as somebody else")
         .link("/", "Home")
         .into_response()
 }

@@ -1,7 +1,7 @@
 //! The end of a session: by its user, here.
 
 use bytes::Bytes;
-use http::Response;
+use http::{HeaderValue, Response};
 use kc_core::AuthError;
 use kc_core::revocations::Revocation;
 use kc_core::secret::Secret;
@@ -16,6 +16,9 @@ use crate::random;
 use crate::reply;
 use crate::session::{SessionId, Tokens};
 
+/// Seconds for which a browser is told that somebody has logged out: it is told by the change, and can forget it.
+const FORGET_PAGES: u64 = 60;
+
 impl Login {
     /// Ends the session here, and sends the browser to Keycloak to end it there (OpenID Connect RP-Initiated Logout).
     pub(crate) async fn logout(&self, request: &LoginRequest<'_>) -> Response<Bytes> {
@@ -28,7 +31,7 @@ impl Login {
     async fn log_out(&self, request: &LoginRequest<'_>) -> Result<Response<Bytes>, AuthError> {
         let inner = &self.inner;
         let name = inner.cookies.session();
-        let clear = inner.cookies.clear(&name);
+        let clear = self.session_is_over();
         let query = Parameters::read(request.view.query.unwrap_or_default().as_bytes());
         let form = match is_form(request) && request.view.method == "POST" {
             true => Parameters::read(request.body),
@@ -75,6 +78,16 @@ impl Login {
         let interrupted = |_| AuthError::Internal { reason: "a logout was interrupted".to_owned() };
         ended.await.map_err(interrupted)?.map_err(unavailable)?;
         Ok(response)
+    }
+
+    /// The cookies of a browser whose session is over.
+    ///
+    /// Chromium keeps pages for its Back button, `no-store` or not, and drops those of a site whose cookies have changed: one
+    /// that was taken away is no change to it (seen in version 156), a new one is.
+    fn session_is_over(&self) -> Vec<HeaderValue> {
+        let cookies = &self.inner.cookies;
+        let changed = cookies.set(&cookies.logged_out(), &random::token(), Some(FORGET_PAGES));
+        cookies.clear(&cookies.session()).into_iter().chain(changed).collect()
     }
 
     /// Where a browser goes to end its session at Keycloak.

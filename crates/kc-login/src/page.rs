@@ -13,14 +13,24 @@ use http::header::{
 use http::{Response, StatusCode};
 
 const STYLE: &str = "\
-body{font:1rem/1.5 system-ui,sans-serif;max-width:42rem;margin:2rem auto;padding:0 1rem;color:#1b1b1f;background:#fdfdfe}\
-h1{font-size:1.5rem}a,button{color:#0b57d0}button{font:inherit;padding:.4rem .9rem;border:1px solid #0b57d0;\
-border-radius:.4rem;background:#fff;cursor:pointer}table{border-collapse:collapse;width:100%}\
-th,td{text-align:left;vertical-align:top;padding:.3rem .6rem .3rem 0;border-bottom:1px solid #ddd;overflow-wrap:anywhere}\
-th{white-space:nowrap;font-weight:600}form{display:inline-block;margin:.5rem .5rem .5rem 0}nav{margin-bottom:1rem}\
-nav a{margin-right:1rem}code{overflow-wrap:anywhere}\
-@media(prefers-color-scheme:dark){body{color:#e4e4ea;background:#18181b}a,button{color:#8ab4f8}\
-button{background:#18181b;border-color:#8ab4f8}th,td{border-color:#3a3a40}}";
+:root{color-scheme:light dark;--ink:#1b1b1f;--paper:#fff;--line:#d8d8df;--soft:#5b5b66;--accent:#0b57d0;--on-accent:#fff}\
+@media(prefers-color-scheme:dark){:root{--ink:#e4e4ea;--paper:#18181b;--line:#3a3a42;--soft:#a3a3ae;--accent:#8ab4f8;\
+--on-accent:#10223f}}\
+*{box-sizing:border-box}body{margin:0;font:1rem/1.5 system-ui,sans-serif;color:var(--ink);background:var(--paper)}\
+nav,main{max-width:44rem;margin:0 auto;padding:0 1rem}\
+nav{display:flex;flex-wrap:wrap;gap:0 1rem;padding-top:.5rem;padding-bottom:.5rem;border-bottom:1px solid var(--line)}\
+nav a{padding:.4rem 0;text-decoration:none}nav a:hover{text-decoration:underline}\
+nav a[aria-current]{color:inherit;font-weight:600}\
+h1{font-size:1.6rem;line-height:1.25;margin:1.75rem 0 1rem;overflow-wrap:anywhere}p{margin:.75rem 0}a{color:var(--accent)}\
+.action,button{display:inline-block;font:inherit;padding:.5rem 1rem;border:1px solid var(--accent);border-radius:.5rem;\
+color:var(--accent);background:none;text-decoration:none;cursor:pointer}\
+.action{color:var(--on-accent);background:var(--accent)}\
+a:focus-visible,button:focus-visible{outline:3px solid var(--accent);outline-offset:2px}\
+table{border-collapse:collapse;width:100%;margin:1rem 0}\
+th,td{text-align:left;vertical-align:top;padding:.45rem 1rem .45rem 0;border-bottom:1px solid var(--line);overflow-wrap:anywhere}\
+th{width:34%;color:var(--soft);font-weight:400}form{display:inline-block;margin:.5rem .5rem .5rem 0}\
+@media(max-width:34rem){th,td{display:block;width:auto;padding:0}th{border:0;padding-top:.6rem;font-size:.875rem}\
+td{padding-bottom:.6rem}}";
 
 /// The hash by which the policy allows the style above, and no other.
 static STYLE_HASH: LazyLock<String> =
@@ -32,6 +42,8 @@ static STYLE_HASH: LazyLock<String> =
 pub struct Page {
     status: StatusCode,
     title: String,
+    /// What leads elsewhere, above the heading.
+    navigation: String,
     body: String,
     form_targets: Vec<String>,
 }
@@ -74,7 +86,8 @@ impl fmt::Display for Html {
 impl Page {
     /// A page with a title, which is its heading too.
     pub fn new(status: StatusCode, title: impl Into<String>) -> Self {
-        Self { status, title: title.into(), body: String::new(), form_targets: Vec::new() }
+        let (navigation, body) = (String::new(), String::new());
+        Self { status, title: title.into(), navigation, body, form_targets: Vec::new() }
     }
 
     /// Adds a paragraph of text.
@@ -90,13 +103,21 @@ impl Page {
         self
     }
 
-    /// Adds links beside each other: where, and what it is called.
-    pub fn navigation<'a>(mut self, links: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
-        self.body.push_str("<nav>");
+    /// Adds a paragraph that is a link to a place of this service, and what the page is for: it looks like a button.
+    pub fn action(mut self, to: &str, text: &str) -> Self {
+        let (to, text) = (Html::text(to), Html::text(text));
+        let _ = write!(self.body, "<p><a class=\"action\" href=\"{to}\">{text}</a></p>");
+        self
+    }
+
+    /// Adds links beside each other, above the heading: where, and what it is called. The one to `here`, this page's own
+    /// path, is shown as such.
+    pub fn navigation<'a>(mut self, here: &str, links: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
         for (to, text) in links {
-            let _ = write!(self.body, "<a href=\"{}\">{}</a>", Html::text(to), Html::text(text));
+            let current = if to == here { " aria-current=\"page\"" } else { "" };
+            let (to, text) = (Html::text(to), Html::text(text));
+            let _ = write!(self.navigation, "<a href=\"{to}\"{current}>{text}</a>");
         }
-        self.body.push_str("</nav>");
         self
     }
 
@@ -135,12 +156,16 @@ impl Page {
 
     /// The response: not to be stored, nor framed, without scripts, and nothing from elsewhere.
     pub fn into_response(self) -> Response<Bytes> {
-        let Self { status, title, body, form_targets } = self;
+        let Self { status, title, navigation, body, form_targets } = self;
         let title = Html::text(&title);
+        let navigation = match navigation.as_str() {
+            "" => navigation,
+            links => format!("<nav>{links}</nav>"),
+        };
         let html = format!(
             "<!DOCTYPE html><html lang=\"en\"><head><meta charset=\"utf-8\">\
              <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
-             <title>{title}</title><style>{STYLE}</style></head><body><main><h1>{title}</h1>{body}</main></body></html>"
+             <title>{title}</title><style>{STYLE}</style></head><body>{navigation}<main><h1>{title}</h1>{body}</main></body></html>"
         );
         let targets: String = form_targets.iter().map(|origin| format!(" {origin}")).collect();
         let policy = format!(
@@ -172,6 +197,8 @@ mod tests {
         let page = Page::new(StatusCode::OK, evil)
             .paragraph(evil)
             .link(evil, evil)
+            .action(evil, evil)
+            .navigation(evil, [(evil, evil)])
             .table([("who", evil.to_owned())])
             .button(evil, evil, &[(evil, evil)]);
         let response = page.into_response();

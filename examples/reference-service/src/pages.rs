@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use http::{Response, StatusCode};
 use kc_core::Principal;
+use kc_core::clock::UnixTime;
 use kc_core::session::Session;
 use kc_core::users::User;
 use kc_login::Login;
@@ -11,11 +12,11 @@ use kc_login::page::Page;
 /// `GET /`: who is logged in, and how to change that.
 #[must_use]
 pub fn home(caller: Option<&Principal>, login: &Login) -> Response<Bytes> {
-    let page = page("Reference service", caller);
+    let page = page("Reference service", "/", caller);
     let page = match caller {
         None => page
             .paragraph("You are not logged in.")
-            .link("/oidc/authenticate?next=/account", "Log in with Keycloak"),
+            .action("/oidc/authenticate?next=/account", "Log in with Keycloak"),
         Some(caller) => {
             let page = page.paragraph(&format!("You are logged in as {}.", name(caller)));
             log_out(page, caller.session(), login)
@@ -40,11 +41,11 @@ pub fn account(caller: &Principal, login: &Login) -> Response<Bytes> {
         ("Strength of the login", text(&claims.acr)),
     ];
     if let Some(session) = caller.session() {
-        rows.push(("Logged in here since", session.started_at().to_string()));
-        rows.push(("Ends unused at", session.idle_until().min(session.ends_at()).to_string()));
-        rows.push(("Ends at the latest at", session.ends_at().to_string()));
+        rows.push(("Logged in here since", readable(session.started_at())));
+        rows.push(("Ends unused at", readable(session.idle_until().min(session.ends_at()))));
+        rows.push(("Ends at the latest at", readable(session.ends_at())));
     }
-    let page = page("Your account", Some(caller)).table(rows);
+    let page = page("Your account", "/account", Some(caller)).table(rows);
     log_out(page, caller.session(), login).into_response()
 }
 
@@ -58,16 +59,16 @@ pub fn staff(caller: &Principal, users: &[User]) -> Response<Bytes> {
             (false, true) => "staff",
             (false, false) => "user",
         };
-        (name, format!("{what}, since {}", user.date_joined))
+        (name, format!("{what}, since {}", readable(user.date_joined)))
     });
-    page("Staff", Some(caller))
+    page("Staff", "/admin/", Some(caller))
         .paragraph(&format!("Only staff sees this page. You are {}.", name(caller)))
         .table(rows)
         .into_response()
 }
 
 /// A page with the way to the others.
-fn page(title: &str, caller: Option<&Principal>) -> Page {
+fn page(title: &str, here: &str, caller: Option<&Principal>) -> Page {
     let mut links = vec![("/", "Home"), ("/docs", "API")];
     let log_out;
     if let Some(caller) = caller {
@@ -81,7 +82,16 @@ fn page(title: &str, caller: Option<&Principal>) -> Page {
             links.push((&log_out, "Log out"));
         }
     }
-    Page::new(StatusCode::OK, title).navigation(links)
+    Page::new(StatusCode::OK, title).navigation(here, links)
+}
+
+/// `2026-11-22 10:49 UTC`, of `2026-11-22T10:49:12.800Z`.
+fn readable(time: UnixTime) -> String {
+    let text = time.to_string();
+    match (text.get(..10), text.get(11..16)) {
+        (Some(day), Some(minute)) => format!("{day} {minute} UTC"),
+        _ => text,
+    }
 }
 
 fn name(caller: &Principal) -> &str {

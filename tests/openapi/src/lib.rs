@@ -43,8 +43,14 @@ impl Service {
     /// Starts one on a free port, with these settings and no others.
     #[must_use]
     pub fn start(name: &'static str, settings: &[(&str, &str)]) -> Self {
-        let folder = tempfile::tempdir().unwrap();
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        Self::start_at(address, name, settings)
+    }
+
+    /// Starts one at an address, which others know already.
+    #[must_use]
+    pub fn start_at(address: SocketAddr, name: &'static str, settings: &[(&str, &str)]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
         let process = Command::new(PROGRAMS.join(name))
             .env_clear()
             .current_dir(folder.path())

@@ -3,10 +3,10 @@
 use http::StatusCode;
 
 use super::auth_request::{self, Checked, Fault};
-use super::auth_response;
-use super::login_page;
-use super::page::{browser_cookie, error_page, identity_cookie, set_identity_cookie};
-use super::reply::{Reply, server_error};
+use super::auth_response::{self, redirect};
+use super::login_page::{self, NEVER_KEPT};
+use super::page::{browser_cookie, error_page, identity_cookie, set_browser_cookie, set_identity_cookie};
+use super::reply::{Reply, cached, server_error};
 use super::request::Request;
 use crate::signin::{self, Begun};
 use crate::state::State;
@@ -25,11 +25,19 @@ pub(super) async fn serve(state: &State, request: &Request) -> Reply {
     }
     let to = login.to.clone();
     let hint = login.login_hint.clone().unwrap_or_default();
-    match signin::begin(state, login, asking, &browser_cookie(request), identity_cookie(request)) {
+    let pushed = login.pushed.is_some();
+    let browser = browser_cookie(request);
+    match signin::begin(state, login, asking, &browser, identity_cookie(request)) {
         Begun::LoginRequired => auth_response::refused(state, &to, "login_required", None).await,
         Begun::Done(done) => {
             let mut reply = auth_response::logged_in(state, &to, &done).await;
             set_identity_cookie(state, &mut reply, &done.cookie);
+            reply
+        }
+        // A pushed request counts once: its page has an address that can be gone back to.
+        Begun::Ask { tab } if pushed => {
+            let mut reply = cached(redirect(&login_page::address(state, &to.client_id, &tab)), NEVER_KEPT);
+            set_browser_cookie(state, &mut reply, &browser);
             reply
         }
         Begun::Ask { tab } => {

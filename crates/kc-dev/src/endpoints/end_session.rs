@@ -98,7 +98,8 @@ fn check(state: &State, params: &Form) -> Result<Asked, String> {
     Ok(Asked { sid, hinted: hint.is_some(), redirect })
 }
 
-fn browser_sid(state: &State, request: &Request) -> Option<String> {
+/// The session that the browser is in.
+pub(super) fn browser_sid(state: &State, request: &Request) -> Option<String> {
     let memory = state.memory();
     let sid = memory.logins.sid_of(identity_cookie(request)?)?.to_owned();
     memory.browser_session(&sid, state.now()).is_some().then_some(sid)

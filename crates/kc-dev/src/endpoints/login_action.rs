@@ -1,12 +1,17 @@
-//! `…/login-actions/authenticate`: what the form of the login page is sent to.
+//! `…/login-actions/authenticate`: what the form of the login page is sent to; `…/login-actions/restart`: its way to begin as
+//! somebody else.
 
 use http::{Method, StatusCode};
 
 use super::auth_response::{self, redirect};
+use super::end_session::browser_sid;
 use super::login_page::{self, NEVER_KEPT};
-use super::page::{error_page, identity_cookie, sent_browser_cookie, set_identity_cookie};
+use super::page::{
+    clear_identity_cookie, error_page, identity_cookie, sent_browser_cookie, set_identity_cookie,
+};
 use super::reply::{Reply, cached};
 use super::request::Request;
+use crate::backchannel;
 use crate::signin::{self, Advanced, Denied};
 use crate::state::State;
 
@@ -14,32 +19,47 @@ const NO_COOKIE: &str = "Restart login cookie not found. It may have expired; it
                          disabled in your browser. If cookies are disabled then enable them. Click Back to Application \
                          to login again.";
 
+/// The end of the path that begins a login again.
+const RESTART: &str = "/restart";
+const TRY_AGAIN: &str = "An error occurred, please login again through your application.";
+const TOO_LATE: &str = "Your login attempt timed out. Login will start from the beginning.";
+
 pub(super) async fn serve(state: &State, request: &Request) -> Reply {
     let failed = |message: &str| error_page(state, StatusCode::BAD_REQUEST, message);
     let query = request.query();
     let Some(browser) = sent_browser_cookie(request) else { return failed(NO_COOKIE) };
     let tab = query.get("tab_id").unwrap_or_default();
-    let attempt = state.memory().logins.attempt(tab, state.now()).cloned();
+    let found = state.memory().logins.attempt_or_late(tab).cloned();
     // A page that another browser got is none of this browser's business.
-    let Some(attempt) = attempt.filter(|attempt| attempt.browser == browser) else {
-        return failed("An error occurred, please login again through your application.");
+    let Some(attempt) = found.filter(|attempt| attempt.browser == browser) else {
+        return failed(TRY_AGAIN);
     };
+    if attempt.expires <= state.now() && !attempt.done {
+        let attempt = signin::restart(state, tab, attempt);
+        return login_page::form(state, tab, &attempt, "", Some(TOO_LATE));
+    }
     let to = attempt.request.to.clone();
     if attempt.done {
         let late = Some("authentication_expired");
         return auth_response::refused(state, &to, "temporarily_unavailable", late).await;
     }
+    if request.path.ends_with(RESTART) {
+        // Whoever is logged in makes room for somebody else.
+        let ended = browser_sid(state, request).and_then(|sid| state.memory().end_browser(&sid));
+        backchannel::announce(state, ended.as_slice()).await;
+        signin::restart(state, tab, attempt);
+        let page = redirect(&login_page::address(state, &to.client_id, tab));
+        let mut reply = cached(page, NEVER_KEPT);
+        clear_identity_cookie(state, &mut reply);
+        return reply;
+    }
     if request.method != Method::POST {
-        return login_page::form(state, tab, &attempt, "", None);
+        let hint = attempt.request.login_hint.clone().unwrap_or_default();
+        return login_page::form(state, tab, &attempt, &hint, None);
     }
     if query.get("session_code") != Some(&attempt.session_code) {
         // An older page of this login: show the current one.
-        let mut query = url::form_urlencoded::Serializer::new(String::new());
-        query.append_pair("client_id", &to.client_id).append_pair("tab_id", tab);
-        return cached(
-            redirect(&format!("{}/login-actions/authenticate?{}", state.issuer, query.finish())),
-            NEVER_KEPT,
-        );
+        return cached(redirect(&login_page::address(state, &to.client_id, tab)), NEVER_KEPT);
     }
     let form = request.form();
     let name = form.get("username").unwrap_or_default();

@@ -18,9 +18,10 @@ pub(super) fn form(state: &State, tab: &str, attempt: &Attempt, name: &str, erro
     let known = attempt.user_id.as_deref().and_then(|id| state.realm.user_by_id(id));
     let name_field = match known {
         Some(user) => format!(
-            "<p>Logged in as <strong>{}</strong>. {}</p>\n",
+            "<p>Logged in as <strong>{}</strong>. {}</p>\n<p><a id=\"reset-login\" href=\"{}\">Restart login</a></p>\n",
             escaped(&user.username),
-            if error.is_none() && attempt.again { "Please re-authenticate to continue" } else { "" }
+            if error.is_none() && attempt.again { "Please re-authenticate to continue" } else { "" },
+            escaped(&at(state, "restart", &attempt.request.to.client_id, tab)),
         ),
         None => format!(
             "<label for=\"username\">Username or email</label>\n<input id=\"username\" name=\"username\" type=\"text\" \
@@ -42,6 +43,17 @@ pub(super) fn form(state: &State, tab: &str, attempt: &Attempt, name: &str, erro
     let mut reply = cached(page(state, StatusCode::OK, "Sign in to your account", &body), NEVER_KEPT);
     set_browser_cookie(state, &mut reply, &attempt.browser);
     reply
+}
+
+/// Where the page of a login is, for the browser that began it.
+pub(super) fn address(state: &State, client_id: &str, tab: &str) -> String {
+    at(state, "authenticate", client_id, tab)
+}
+
+fn at(state: &State, what: &str, client_id: &str, tab: &str) -> String {
+    let mut query = url::form_urlencoded::Serializer::new(String::new());
+    query.append_pair("client_id", client_id).append_pair("tab_id", tab);
+    format!("{}/login-actions/{what}?{}", state.issuer, query.finish())
 }
 
 /// Where the form is sent: to this login, by this page only.

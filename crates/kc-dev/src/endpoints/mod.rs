@@ -129,6 +129,7 @@ fn endpoint(rest: &str) -> Option<(Endpoint, &'static [Method])> {
             (Endpoint::Discovery, GET)
         }
         "login-actions/authenticate" => (Endpoint::LoginAction, BOTH),
+        "login-actions/restart" => (Endpoint::LoginAction, GET),
         "protocol/openid-connect/auth" => (Endpoint::Authorize, BOTH),
         "protocol/openid-connect/certs" => (Endpoint::Certs, GET),
         "protocol/openid-connect/ext/par/request" => (Endpoint::Par, POST),

@@ -124,6 +124,28 @@ async fn the_login_page_says_what_it_is_and_shows_no_markup_of_others() {
 }
 
 #[tokio::test]
+async fn whoever_is_asked_again_can_make_room_for_somebody_else() {
+    let issuer = issuer().await;
+    let (_, cookies) = login(&issuer, &[]).await;
+    let again = authorize(&issuer, &[("prompt", "login")], &cookies).await;
+    assert!(again.body.contains("Logged in as <strong>alice</strong>"), "{}", again.body);
+    let link = again.body.split("id=\"reset-login\" href=\"").nth(1).expect("a link");
+    let link = link.split('"').next().expect("its address").replace("&amp;", "&");
+    assert_eq!(page(http().get(&link), &[]).await.status, 400, "another browser");
+    let begun = page(http().get(&link), &cookies).await;
+    assert_eq!(begun.status, 302);
+    let form = page(http().get(&begun.location), &again.cookies).await;
+    let done = submit(&form, "bob", "bob", &again.cookies).await;
+    assert!(parameter(&done.location, "code").is_some(), "{}", done.location);
+    let alice = authorize(&issuer, &[("prompt", "none")], &cookies).await;
+    assert_eq!(
+        parameter(&alice.location, "error").as_deref(),
+        Some("login_required"),
+        "her session has ended"
+    );
+}
+
+#[tokio::test]
 async fn a_login_page_counts_in_the_browser_that_got_it_only_and_once() {
     let issuer = issuer().await;
     let form = authorize(&issuer, &[], &[]).await;
@@ -141,7 +163,14 @@ async fn a_login_page_counts_in_the_browser_that_got_it_only_and_once() {
     let again = submit(&wrong, "alice", "alice", &form.cookies).await;
     assert_eq!(parameter(&again.location, "error").as_deref(), Some("temporarily_unavailable"));
     issuer.set_clock_skew(1801);
-    assert_eq!(submit(&other, "alice", "alice", &other.cookies).await.status, 400, "the page is too old");
+    let late = submit(&other, "alice", "alice", &other.cookies).await;
+    assert!(
+        late.location.is_empty() && late.body.contains("Login will start from the beginning."),
+        "{}",
+        late.body
+    );
+    let begun_again = submit(&late, "alice", "alice", &other.cookies).await;
+    assert!(parameter(&begun_again.location, "code").is_some());
 }
 
 #[tokio::test]

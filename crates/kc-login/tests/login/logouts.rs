@@ -53,6 +53,21 @@ async fn the_bearer_tokens_of_the_session_are_refused_from_then_on() {
 }
 
 #[tokio::test]
+async fn a_logout_changes_a_cookie_so_that_browsers_forget_the_pages_of_the_session() {
+    let service = service().await;
+    let mut browser = service.browser();
+    let mut values = Vec::new();
+    for _ in 0..2 {
+        browser.log_in("alice").await;
+        let (csrf, _) = browser.values().await;
+        browser.post("/oidc/logout", &format!("csrf_token={csrf}"), &[]).await;
+        values.extend(browser.cookies.get("kc-logged-out").cloned());
+    }
+    assert_eq!(values.len(), 2);
+    assert_ne!(values.first(), values.last(), "the same value again would be no change");
+}
+
+#[tokio::test]
 async fn a_link_logs_out_with_its_own_value() {
     let service = service().await;
     let mut browser = service.browser();

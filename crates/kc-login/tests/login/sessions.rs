@@ -49,6 +49,8 @@ async fn a_page_for_others_says_why_it_is_not_shown() {
     let refused = browser.get("/admin/", &[HTML]).await;
     assert_eq!(refused.status, 403);
     assert!(refused.body.contains("Missing required roles: staff"), "{}", refused.body);
+    let again = "href=\"/oidc/authenticate?prompt=login&amp;next=/admin/\"";
+    assert!(refused.body.contains(again), "as somebody else, and back to this page: {}", refused.body);
     let script = browser.get("/admin/", &[("accept", "application/json")]).await;
     assert_eq!((script.status, &*script.code()), (403, "missing_roles"));
 }

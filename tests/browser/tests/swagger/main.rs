@@ -3,13 +3,10 @@
 // Clippy lets tests panic; it knows their helper functions by this.
 #![cfg(test)]
 
-mod webdriver;
-
+use browser_tests::Browser;
 use keycloak_tests::{Realm, Temporary, unique};
 use openapi_tests::Service;
 use serde_json::{Value, json};
-
-use crate::webdriver::Browser;
 
 /// A page of a service, in a browser, and the realm behind it.
 struct Shown {
@@ -44,7 +41,7 @@ impl Shown {
         client["clientId"] = json!(id);
         client["webOrigins"] = json!([service.url()]);
         let client = realm.temporary_client_of(&client).await;
-        let browser = Browser::open();
+        let browser = Browser::watched();
         browser.go(&format!("{}/docs", service.url()));
         browser.find("//span[@data-path='/me']");
         Self { browser, service, realm, client }
@@ -161,4 +158,19 @@ async fn the_page_of_axum_service_logs_in_at_keycloak_with_pkce() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_page_of_actix_service_logs_in_at_keycloak_with_pkce() {
     logs_in_at_keycloak("actix-service").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_page_of_poem_service_asks_nobody_else() {
+    shows_every_operation_and_asks_nobody_else("poem-service").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_page_of_poem_service_takes_a_pasted_token() {
+    takes_a_pasted_token("poem-service").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_page_of_poem_service_logs_in_at_keycloak_with_pkce() {
+    logs_in_at_keycloak("poem-service").await;
 }
