@@ -80,8 +80,9 @@ pub(crate) const ALL: &[Suite] = &[
 
 /// The package whose tests all need a real Keycloak.
 const KEYCLOAK_PACKAGE: &str = "keycloak-tests";
-/// A test of another package that needs one: what the embedded issuer answers, compared.
-const KEYCLOAK_TEST: (&str, &str) = ("kc-dev", "agrees_with_keycloak");
+/// Tests of other packages that need one: what the embedded issuer answers, compared; and several replicas.
+const KEYCLOAK_TESTS: [(&str, &str); 2] =
+    [("kc-dev", "agrees_with_keycloak"), ("replicas-tests", "replicas_at_keycloak")];
 /// Services that the conformance suite judges, and the test that does it. It runs on two issuers, so not among the others.
 const SERVICES: [&str; 4] = ["actix-web-service", "axum-service", "custom-framework", "poem-service"];
 const CONFORMANCE_TEST: &str = "conformance";
@@ -286,14 +287,14 @@ fn deny(workspace: &Workspace, log: &mut Log) -> Result<Command, Failure> {
 }
 
 fn tests(workspace: &Workspace, log: &mut Log) -> Result<Outcome, Failure> {
-    tools::ensure(&[&tools::POSTGRESQL], log)?;
+    tools::ensure(&[&tools::POSTGRESQL, &tools::REDIS], log)?;
     let elsewhere = [KEYCLOAK_PACKAGE, BROWSER_PACKAGE];
     let mut arguments = vec!["--workspace", "--lib", "--bins", "--examples"];
     arguments.extend(elsewhere.iter().flat_map(|package| ["--exclude", package]));
-    // Integration tests are named one by one, because one of them needs the server.
+    // Integration tests are named one by one, because some of them need the server.
     for package in workspace.packages.iter().filter(|package| !elsewhere.contains(&&*package.name)) {
         for test in package.tests.iter().map(String::as_str) {
-            if (package.name.as_str(), test) != KEYCLOAK_TEST && test != CONFORMANCE_TEST {
+            if !KEYCLOAK_TESTS.contains(&(&package.name, test)) && test != CONFORMANCE_TEST {
                 arguments.extend(["--test", test]);
             }
         }
@@ -320,22 +321,29 @@ fn doctests(workspace: &Workspace, log: &mut Log) -> Result<Outcome, Failure> {
 }
 
 fn real_keycloak(workspace: &Workspace, log: &mut Log) -> Result<Outcome, Failure> {
-    let (package, test) = KEYCLOAK_TEST;
-    if !workspace.package(package).is_some_and(|found| found.tests.iter().any(|name| name == test)) {
-        return Err(Failure::new(format!(
-            "{package} has no test `{test}`: nothing compares it with the real server"
-        )));
+    for (package, test) in KEYCLOAK_TESTS {
+        if !workspace.package(package).is_some_and(|found| found.tests.iter().any(|name| name == test)) {
+            return Err(Failure::new(format!(
+                "{package} has no test `{test}`: nothing compares it with the real server"
+            )));
+        }
     }
+    tools::ensure(&[&tools::POSTGRESQL, &tools::REDIS], log)?;
     let server = keycloak::start(workspace, log)?;
     let url = Some(server.url.as_str());
     let own = cargo_test(workspace, log, &["--package", KEYCLOAK_PACKAGE, "--lib", "--tests"], url);
-    let issuer = cargo_test(workspace, log, &["--package", package, "--test", test], url);
+    let others = KEYCLOAK_TESTS
+        .map(|(package, test)| cargo_test(workspace, log, &["--package", package, "--test", test], url));
     server.stop(log)?;
-    let (mut run, issuer) = (own?, issuer?);
-    run.success &= issuer.success;
-    run.tallies.extend(issuer.tallies);
-    run.crashed.extend(issuer.crashed);
-    let mut outcome = run.outcome([KEYCLOAK_PACKAGE, package].into_iter());
+    let mut run = own?;
+    for other in others {
+        let other = other?;
+        run.success &= other.success;
+        run.tallies.extend(other.tallies);
+        run.crashed.extend(other.crashed);
+    }
+    let packages = KEYCLOAK_TESTS.iter().map(|(package, _)| *package);
+    let mut outcome = run.outcome(packages.chain([KEYCLOAK_PACKAGE]));
     let mut findings = Vec::new();
     for (name, tally) in &outcome.tests {
         if tally.passed + tally.failed == 0 {

@@ -133,7 +133,7 @@ impl SessionAuthenticator {
         let renewal = self.renewal(request, key, &session);
         match tokio::time::timeout(WAIT, renewal.landed()).await {
             Err(_) if alive() => Ok(session),
-            Ok(Err(NotRenewed::Unavailable { .. })) if alive() => Ok(session),
+            Ok(Err(NotRenewed::Store(_) | NotRenewed::Unavailable { .. })) if alive() => Ok(session),
             Ok(landed) => landed.map_err(not_renewed),
             Err(_) => self.renewed(request, key, session).await,
         }

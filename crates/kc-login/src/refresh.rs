@@ -33,6 +33,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 const TRIES: u32 = 20;
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(4);
+/// How long those who wait are left waiting for that; then they hear that the store is gone, while the trying goes on.
+const WAIT_FOR_STORE: Duration = Duration::from_secs(1);
 /// How long a session is left alone after Keycloak did not answer, while its token lives.
 const PAUSE: Duration = Duration::from_secs(2);
 
@@ -65,6 +67,7 @@ impl From<StoreUnavailable> for NotRenewed {
 }
 
 type Landed = Result<StoredSession, NotRenewed>;
+type Tell = watch::Sender<Option<Landed>>;
 
 /// Renews the tokens of sessions. Cheap to clone.
 #[derive(Clone)]
@@ -146,14 +149,14 @@ impl Refresher {
 struct Flight {
     shared: Arc<Shared>,
     key: SessionKey,
-    tell: watch::Sender<Option<Landed>>,
+    tell: Tell,
     /// Until it has landed.
     ticket: Option<AuditTicket>,
 }
 
 impl Flight {
     async fn fly(mut self, seen: StoredSession) {
-        let landed = self.shared.renewed(&self.key, seen).await;
+        let landed = self.shared.renewed(&self.key, seen, &self.tell).await;
         self.land(landed);
     }
 
@@ -188,7 +191,7 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn renewed(&self, key: &SessionKey, seen: StoredSession) -> Landed {
+    async fn renewed(&self, key: &SessionKey, seen: StoredSession, tell: &Tell) -> Landed {
         let holder = random::token();
         let give_up = Instant::now() + PATIENCE;
         while !self.sessions.lease(key, &holder, LEASE).await? {
@@ -203,7 +206,7 @@ impl Shared {
             }
         }
         let landed = tokio::select! {
-            landed = self.renewed_by_us(key, &seen) => landed,
+            landed = self.renewed_by_us(key, &seen, tell) => landed,
             never = self.keep_lease(key, &holder) => match never {},
         };
         // It ends by itself, too.
@@ -225,7 +228,7 @@ impl Shared {
     }
 
     /// With the lease in hand.
-    async fn renewed_by_us(&self, key: &SessionKey, seen: &StoredSession) -> Landed {
+    async fn renewed_by_us(&self, key: &SessionKey, seen: &StoredSession, tell: &Tell) -> Landed {
         let session = self.sessions.load(key).await?.ok_or(NotRenewed::Over)?;
         if session.version != seen.version {
             return Ok(session);
@@ -276,11 +279,12 @@ impl Shared {
             }
         }
         let version = session.version.wrapping_add(1);
-        self.write(key, StoredSession { tokens: granted.tokens, version, ..session }).await
+        self.write(key, StoredSession { tokens: granted.tokens, version, ..session }, tell).await
     }
 
     /// Tries for long: the refresh token before this one may be worth nothing any more.
-    async fn write(&self, key: &SessionKey, session: StoredSession) -> Landed {
+    async fn write(&self, key: &SessionKey, session: StoredSession, tell: &Tell) -> Landed {
+        let begun = Instant::now();
         let mut pause = FIRST_PAUSE;
         let mut failures = 0;
         loop {
@@ -295,7 +299,10 @@ impl Shared {
                 Ok(false) => return Err(NotRenewed::Over),
                 Err(error) if failures == TRIES => return Err(error.into()),
                 Err(error) => {
-                    tracing::warn!(target: "kc", "renewed tokens are not written down yet: {error}")
+                    tracing::warn!(target: "kc", "renewed tokens are not written down yet: {error}");
+                    if begun.elapsed() >= WAIT_FOR_STORE {
+                        tell.send_replace(Some(Err(error.into())));
+                    }
                 }
             }
             failures += 1;
