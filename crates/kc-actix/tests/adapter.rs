@@ -403,3 +403,28 @@ async fn the_audit_has_the_final_status_the_route_and_what_an_extractor_refuses(
         ]
     );
 }
+
+#[cfg(feature = "login")]
+async fn user(user: kc_actix::login::CurrentUser) -> String {
+    user.0.details.username.unwrap_or_default()
+}
+
+#[cfg(feature = "login")]
+async fn session(_: kc_actix::login::Session) -> &'static str {
+    "a session"
+}
+
+#[cfg(feature = "login")]
+#[tokio::test]
+async fn a_user_is_known_however_they_came_and_a_session_only_to_who_has_one() {
+    let realm = realm().await;
+    let routes = realm.routes().route("/user", Access::Optional, [get(user)]);
+    let app = serve_routes(routes.route("/session", Access::Optional, [get(session)]));
+    let alice = realm.bearer("alice").await;
+    assert_eq!(app.send(Method::GET, "/user", alice.as_deref()).await.body, "alice");
+    for (path, authorization) in [("/user", None), ("/session", None), ("/session", alice.as_deref())] {
+        let answer = app.send(Method::GET, path, authorization).await;
+        assert_eq!(answer.status, 401, "{path}");
+        assert!(answer.body.contains("Not authenticated"), "{}", answer.body);
+    }
+}

@@ -282,3 +282,31 @@ async fn a_preflight_needs_no_token_and_a_refusal_can_be_read_by_the_page() {
     assert!(!other.headers().contains_key("access-control-allow-origin"));
     assert_eq!(other.headers()["vary"], "Origin");
 }
+
+#[cfg(feature = "login")]
+async fn user(user: kc_axum::login::CurrentUser) -> String {
+    user.0.details.username.unwrap_or_default()
+}
+
+#[cfg(feature = "login")]
+async fn session(_: kc_axum::login::Session) -> &'static str {
+    "a session"
+}
+
+#[cfg(feature = "login")]
+#[tokio::test]
+async fn a_user_is_known_however_they_came_and_a_session_only_to_who_has_one() {
+    let realm = realm().await;
+    let app = Routes::new(realm.kc.guard())
+        .route("/user", Access::Optional, get(user))
+        .route("/session", Access::Optional, get(session))
+        .into_router()
+        .unwrap();
+    let alice = realm.bearer("alice").await;
+    assert_eq!(send(app.clone(), Method::GET, "/user", alice.as_deref()).await.1, "alice");
+    for (path, authorization) in [("/user", None), ("/session", None), ("/session", alice.as_deref())] {
+        let (status, body, _) = send(app.clone(), Method::GET, path, authorization).await;
+        assert_eq!(status, 401, "{path}");
+        assert!(body.contains("Not authenticated"), "{body}");
+    }
+}

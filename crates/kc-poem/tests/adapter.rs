@@ -372,3 +372,30 @@ async fn a_preflight_needs_no_token_and_a_refusal_can_be_read_by_the_page() {
     assert!(!other.headers().contains_key("access-control-allow-origin"));
     assert_eq!(other.headers()["vary"], "Origin");
 }
+
+#[cfg(feature = "login")]
+#[handler]
+async fn user(user: kc_poem::login::CurrentUser) -> String {
+    user.0.details.username.unwrap_or_default()
+}
+
+#[cfg(feature = "login")]
+#[handler]
+async fn session(_session: kc_poem::login::Session) -> &'static str {
+    "a session"
+}
+
+#[cfg(feature = "login")]
+#[tokio::test]
+async fn a_user_is_known_however_they_came_and_a_session_only_to_who_has_one() {
+    let realm = Realm::start().await;
+    let routes = Routes::new(realm.guard()).route("/user", Access::Optional, [get(user)]);
+    let app = router(routes.route("/session", Access::Optional, [get(session)])).unwrap();
+    let alice = realm.bearer("alice").await;
+    assert_eq!(send(&app, Method::GET, "/user", Some(&alice)).await.1, "alice");
+    for (path, authorization) in [("/user", None), ("/session", None), ("/session", Some(&*alice))] {
+        let (status, body, _) = send(&app, Method::GET, path, authorization).await;
+        assert_eq!(status, 401, "{path}");
+        assert!(body.contains("Not authenticated"), "{body}");
+    }
+}

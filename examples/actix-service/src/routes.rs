@@ -4,6 +4,7 @@ use std::error::Error;
 
 use actix_web::web::{Data, Path, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
+use kc_actix::login::Session;
 use kc_actix::{Principal, Rejection, Routes, delete, get, login, post};
 use kc_core::{AuthError, Keycloak};
 use kc_login::Login;
@@ -196,8 +197,8 @@ async fn home(caller: Option<Principal>, login: Data<Login>) -> HttpResponse {
     kc_actix::response(&pages::home(caller.as_deref(), &login))
 }
 
-async fn account(caller: Principal, login: Data<Login>) -> HttpResponse {
-    kc_actix::response(&pages::account(&caller, &login))
+async fn account(caller: Principal, session: Session, login: Data<Login>) -> HttpResponse {
+    kc_actix::response(&pages::account(&caller, &session.0, &login))
 }
 
 async fn staff(kc: Data<Keycloak>, caller: Principal) -> Result<HttpResponse, Rejection> {

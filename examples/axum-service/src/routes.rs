@@ -10,6 +10,7 @@ use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get};
 use axum::{Extension, Json, Router};
+use kc_axum::login::Session;
 use kc_axum::{Principal, Rejection, Routes, login};
 use kc_core::{AuthError, Keycloak};
 use kc_login::Login;
@@ -199,8 +200,8 @@ async fn home(caller: Option<Principal>, login: Extension<Login>) -> Response {
     pages::home(caller.as_deref(), &login).map(Body::from)
 }
 
-async fn account(caller: Principal, login: Extension<Login>) -> Response {
-    pages::account(&caller, &login).map(Body::from)
+async fn account(caller: Principal, session: Session, login: Extension<Login>) -> Response {
+    pages::account(&caller, &session.0, &login).map(Body::from)
 }
 
 async fn staff(State(kc): State<Keycloak>, caller: Principal) -> Result<Response, Rejection> {

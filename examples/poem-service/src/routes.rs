@@ -4,6 +4,7 @@ use std::error::Error;
 
 use kc_core::{AuthError, Keycloak};
 use kc_login::Login;
+use kc_poem::login::Session;
 use kc_poem::{Principal, Rejection, Routes, cors, get, login, openapi, response, router};
 use poem::web::{Data, Path};
 use poem::{Endpoint, EndpointExt, Request, Response, Result, handler};
@@ -170,8 +171,8 @@ fn home(caller: Option<Principal>, login: Data<&Login>) -> Response {
 }
 
 #[handler]
-fn account(caller: Principal, login: Data<&Login>) -> Response {
-    response(pages::account(&caller, &login))
+fn account(caller: Principal, session: Session, login: Data<&Login>) -> Response {
+    response(pages::account(&caller, &session.0, &login))
 }
 
 #[handler]

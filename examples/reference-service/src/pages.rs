@@ -27,7 +27,7 @@ pub fn home(caller: Option<&Principal>, login: &Login) -> Response<Bytes> {
 
 /// `GET /account`: what is known of the session's user, and how to end the session.
 #[must_use]
-pub fn account(caller: &Principal, login: &Login) -> Response<Bytes> {
+pub fn account(caller: &Principal, session: &Session, login: &Login) -> Response<Bytes> {
     let claims = caller.claims();
     let text = |value: &Option<String>| value.clone().unwrap_or_else(|| "none".to_owned());
     let list = |names: Vec<&str>| if names.is_empty() { "none".to_owned() } else { names.join(", ") };
@@ -40,11 +40,9 @@ pub fn account(caller: &Principal, login: &Login) -> Response<Bytes> {
         ("Roles of this service", list(caller.roles().own().sorted())),
         ("Strength of the login", text(&claims.acr)),
     ];
-    if let Some(session) = caller.session() {
-        rows.push(("Logged in here since", readable(session.started_at())));
-        rows.push(("Ends unused at", readable(session.idle_until().min(session.ends_at()))));
-        rows.push(("Ends at the latest at", readable(session.ends_at())));
-    }
+    rows.push(("Logged in here since", readable(session.started_at())));
+    rows.push(("Ends unused at", readable(session.idle_until().min(session.ends_at()))));
+    rows.push(("Ends at the latest at", readable(session.ends_at())));
     let page = page("Your account", "/account", Some(caller)).table(rows);
     log_out(page, caller.session(), login).into_response()
 }

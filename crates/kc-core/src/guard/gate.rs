@@ -78,7 +78,7 @@ impl Gate {
             Err(refusal) => Err(match self.page(request, &refusal) {
                 Some(page) => Rejected::from_parts(page, &refusal),
                 None => Rejected::to(&self.guard, request, &refusal)
-                    .unstored(matches!(self.access, Access::Page(_))),
+                    .unstored(matches!(self.access, Access::Optional | Access::Page(_))),
             }),
         };
         (outcome, admitted.audit)

@@ -25,7 +25,10 @@ use crate::transport::Transport;
 #[cfg(feature = "reqwest")]
 use crate::transport::{CircuitBreaker, ReqwestTransport, TransportOptions};
 use crate::users::{Associate, LocalUsers, MemoryUsers, Stage, UserDirectory, UserPipeline};
-use crate::validator::{IntrospectionValidator, JwtValidator, MixedValidator, TokenValidator};
+use crate::validator::{
+    IntrospectionValidator, JwtValidator, MixedValidator, TokenValidator, UserinfoEndpoint,
+    UserinfoSignature, UserinfoValidator,
+};
 use crate::wire::{ExemptPaths, cors::CorsPolicy};
 
 /// What is put in the place of a default. Made by [`Keycloak::builder`].
@@ -57,6 +60,7 @@ pub struct KeycloakBuilder {
     roles: Option<Arc<dyn RoleExtractor>>,
     transport: Option<Arc<dyn Transport>>,
     user_pipeline: Option<UserPipeline>,
+    userinfo: Option<Userinfo>,
     users: Option<Arc<dyn UserDirectory>>,
 }
 
@@ -113,6 +117,19 @@ impl KeycloakBuilder {
         self
     }
 
+    /// Asks userinfo about each token that was found good, once, for claims that the realm puts there and not into its tokens
+    /// ([`UserinfoValidator`]). The way there is over TLS, or to a Keycloak on this machine. Default: it is not asked.
+    pub fn userinfo(mut self) -> Self {
+        self.userinfo = Some(Userinfo::Plain);
+        self
+    }
+
+    /// The same for a client with a "User info signed response algorithm": answers that the realm did not sign are refused.
+    pub fn signed_userinfo(mut self) -> Self {
+        self.userinfo = Some(Userinfo::Signed);
+        self
+    }
+
     /// Sets where local users are kept. Default: in memory. Needed when the settings name a data base of users: `kc-store`
     /// opens it.
     pub fn users(mut self, users: Arc<dyn UserDirectory>) -> Self {
@@ -152,7 +169,13 @@ impl KeycloakBuilder {
             std::iter::once((settings, self.keys)).chain(self.others.iter().map(|other| (other, None)));
         for (n, (settings, keys)) in realms.enumerate() {
             let transport = if n == 0 { Arc::clone(&transport) } else { transport_of(settings)? };
-            let realm = Realm { settings, transport, clock: &clock, roles: self.roles.as_ref() };
+            let realm = Realm {
+                settings,
+                transport,
+                clock: &clock,
+                roles: self.roles.as_ref(),
+                userinfo: self.userinfo,
+            };
             let issuer = settings.keycloak()?.issuer();
             if list.contains(issuer) {
                 let what = format!("names the issuer {issuer} of another realm of this service");
@@ -299,12 +322,20 @@ fn pinned(settings: &Settings) -> Result<Option<Arc<dyn KeySource>>, SettingsErr
 /// Bytes that the remembered answers about opaque tokens may take, for each realm.
 const REMEMBERED_ANSWERS: u64 = 8 << 20;
 
+/// What userinfo answers with.
+#[derive(Clone, Copy)]
+enum Userinfo {
+    Plain,
+    Signed,
+}
+
 /// A realm, and what it is made with.
 struct Realm<'a> {
     settings: &'a Settings,
     transport: Arc<dyn Transport>,
     clock: &'a Arc<dyn Clock>,
     roles: Option<&'a Arc<dyn RoleExtractor>>,
+    userinfo: Option<Userinfo>,
 }
 
 impl Realm<'_> {
@@ -332,6 +363,7 @@ impl Realm<'_> {
 
     fn trusted(&self, source: Arc<dyn KeySource>) -> Result<TrustedIssuer, SettingsError> {
         let server = self.settings.keycloak()?;
+        let keys = Arc::clone(&source);
         let validator = JwtValidator::builder(server.issuer(), server.audiences(), source)
             .leeway(self.settings.leeway())
             .clock(Arc::clone(self.clock))
@@ -360,6 +392,23 @@ impl Realm<'_> {
                     .clock(Arc::clone(self.clock))
                     .build();
                 Arc::new(MixedValidator::new(Arc::new(validator), Arc::new(introspected)))
+            }
+        };
+        let validator = match self.userinfo {
+            None => validator,
+            Some(answers) => {
+                let endpoint = uri(&server.endpoints().userinfo())?;
+                let endpoint = UserinfoEndpoint::new(Arc::clone(&self.transport), endpoint);
+                let endpoint = match answers {
+                    Userinfo::Plain => endpoint,
+                    Userinfo::Signed => {
+                        let signature = UserinfoSignature::new(server.issuer(), [server.client_id()], keys)
+                            .leeway(self.settings.leeway())
+                            .clock(Arc::clone(self.clock));
+                        endpoint.signed(signature)
+                    }
+                };
+                Arc::new(UserinfoValidator::after(validator, endpoint))
             }
         };
         Ok(TrustedIssuer::new(server.realm(), validator, roles).introspector(introspector))

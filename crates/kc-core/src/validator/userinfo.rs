@@ -97,6 +97,14 @@ impl DangerousUserinfo {
 
 #[async_trait]
 impl TokenValidator for UserinfoValidator {
+    /// As far as the validator before can tell: userinfo is asked once for each token.
+    fn still_stands(&self, token: &VerifiedToken) -> bool {
+        match &self.before {
+            Before::Checked(validator) => validator.still_stands(token),
+            Before::Nothing { .. } => false,
+        }
+    }
+
     async fn validate(&self, token: &str) -> Result<VerifiedToken, ValidationError> {
         match &self.before {
             Before::Checked(validator) => {
@@ -172,7 +180,11 @@ fn added(checked: &VerifiedToken, userinfo: &Userinfo) -> Result<VerifiedToken, 
     let mut claims = read(&payload)?;
     // An introspection answer may lack `iss`; the validator before knows it all the same.
     claims.issuer = claims.issuer.or_else(|| checked.claims().issuer.clone());
-    Ok(VerifiedToken::new(claims, payload))
+    let token = VerifiedToken::new(claims, payload);
+    Ok(match checked.generation() {
+        Some(generation) => token.signed(generation),
+        None => token,
+    })
 }
 
 /// The claims of userinfo.

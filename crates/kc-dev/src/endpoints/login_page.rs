@@ -38,7 +38,7 @@ pub(super) fn form(state: &State, tab: &str, attempt: &Attempt, name: &str, erro
          <input id=\"password\" name=\"password\" type=\"password\" autocomplete=\"current-password\">\n\
          <button type=\"submit\">Sign in</button>\n</form>\n{}",
         escaped(&action(state, tab, attempt)),
-        users(state),
+        users(state, known.is_none().then(|| action(state, tab, attempt)).as_deref()),
     );
     let mut reply = cached(page(state, StatusCode::OK, "Sign in to your account", &body), NEVER_KEPT);
     set_browser_cookie(state, &mut reply, &attempt.browser);
@@ -66,8 +66,9 @@ fn action(state: &State, tab: &str, attempt: &Attempt) -> String {
     format!("{}/login-actions/authenticate?{}", state.issuer, query.finish())
 }
 
-/// Who can log in here, with the passwords: this is a development issuer.
-fn users(state: &State) -> String {
+/// Who can log in here, with the passwords, and a button for each that does it: this is a development issuer. `action`: where
+/// the form is sent; none when it is known who logs in.
+fn users(state: &State, action: Option<&str>) -> String {
     let rows: String = state
         .realm
         .users
@@ -76,12 +77,21 @@ fn users(state: &State) -> String {
         .take(MOST_USERS)
         .map(|(user, password)| {
             let disabled = if state.is_enabled(user) { "" } else { " (disabled)" };
-            format!("<tr><td>{}{disabled}</td><td>{}</td></tr>\n", escaped(&user.username), escaped(password))
+            let (name, password) = (escaped(&user.username), escaped(password));
+            let one_click = action.map_or_else(String::new, |action| {
+                format!(
+                    "<form method=\"post\" action=\"{}\"><input type=\"hidden\" name=\"username\" value=\"{name}\">\
+                     <input type=\"hidden\" name=\"password\" value=\"{password}\">\
+                     <button type=\"submit\">Log in as {name}</button></form>",
+                    escaped(action)
+                )
+            });
+            format!("<tr><td>{name}{disabled}</td><td>{password}</td><td>{one_click}</td></tr>\n")
         })
         .collect();
     if rows.is_empty() {
         return "<p>No user of this realm has a password in clear text, so nobody can log in here.</p>"
             .to_owned();
     }
-    format!("<h1>Users</h1>\n<table>\n<tr><th>Name</th><th>Password</th></tr>\n{rows}</table>")
+    format!("<h1>Users</h1>\n<table>\n<tr><th>Name</th><th>Password</th><th></th></tr>\n{rows}</table>")
 }

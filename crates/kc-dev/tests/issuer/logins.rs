@@ -216,3 +216,22 @@ async fn a_client_that_does_not_answer_does_not_hold_up_a_logout() {
     assert!(out.body.contains("You are logged out"));
     assert!(!is_active(&issuer, text(&tokens, "access_token")).await);
 }
+
+#[tokio::test]
+async fn every_user_of_the_page_logs_in_by_one_click() {
+    let issuer = issuer().await;
+    let shown = authorize(&issuer, &[], &[]).await;
+    let button = shown.body.find("Log in as bob").expect("a button");
+    let form =
+        shown.body.get(..button).and_then(|before| before.rfind("<form").map(|at| before.split_at(at).1));
+    let form = form.expect("its form");
+    let value = |name: &str| {
+        let after = form.split(&format!("name=\"{name}\" value=\"")).nth(1).expect("a field");
+        after.split('"').next().expect("its value").to_owned()
+    };
+    let fields = [("username", value("username")), ("password", value("password"))];
+    let action = form.split("action=\"").nth(1).and_then(|rest| rest.split('"').next()).expect("its address");
+    let done = page(http().post(action.replace("&amp;", "&")).form(&fields), &shown.cookies).await;
+    assert_eq!(done.status, 302);
+    assert!(parameter(&done.location, "code").is_some(), "{}", done.location);
+}

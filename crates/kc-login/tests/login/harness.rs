@@ -16,7 +16,7 @@ use kc_core::settings::Settings;
 use kc_core::transport::{ReqwestTransport, Transport, TransportError, TransportOptions};
 use kc_core::users::MemoryUsers;
 use kc_core::wire::RequestView;
-use kc_core::{Access, Keycloak};
+use kc_core::{Access, Keycloak, KeycloakBuilder};
 use kc_dev::DevIssuer;
 use kc_login::session::{
     Ended, MemoryReplayCache, MemorySessions, ReplayCache, SessionKey, SessionStore, StoreUnavailable,
@@ -156,6 +156,8 @@ pub(crate) struct Service {
 #[derive(Clone)]
 pub(crate) struct Made {
     pub(crate) create_users: bool,
+    pub(crate) client: &'static str,
+    pub(crate) userinfo: fn(KeycloakBuilder) -> KeycloakBuilder,
     pub(crate) public_url: &'static str,
     pub(crate) acr_levels: Vec<&'static str>,
     pub(crate) trusted_proxies: Vec<&'static str>,
@@ -165,7 +167,15 @@ pub(crate) struct Made {
 impl Default for Made {
     fn default() -> Self {
         let (acr_levels, options) = (vec!["silver", "gold"], LoginOptions::default());
-        Self { create_users: true, public_url: PUBLIC, acr_levels, trusted_proxies: Vec::new(), options }
+        Self {
+            create_users: true,
+            client: "api",
+            userinfo: |builder| builder,
+            public_url: PUBLIC,
+            acr_levels,
+            trusted_proxies: Vec::new(),
+            options,
+        }
     }
 }
 
@@ -177,8 +187,9 @@ impl Made {
     pub(crate) async fn service(self) -> Service {
         let issuer = DevIssuer::start().await.expect("the issuer starts");
         let secret =
-            issuer.client_secret("api").map(|secret| Secret::new(secret.to_owned())).expect("a secret");
-        let settings = Settings::builder(issuer.base_url(), issuer.realm(), "api")
+            issuer.client_secret(self.client).map(|secret| Secret::new(secret.to_owned())).expect("a secret");
+        let settings = Settings::builder(issuer.base_url(), issuer.realm(), self.client)
+            .audiences(["api"])
             .client_secret(secret)
             .public_url(self.public_url)
             .create_users(self.create_users)
@@ -191,7 +202,7 @@ impl Made {
         let options = TransportOptions { timeout: Duration::from_secs(60), ..TransportOptions::default() };
         let inner = ReqwestTransport::new(options).expect("a client");
         let transport = MeddlingTransport { inner, meddler: Arc::clone(&meddler) };
-        let keycloak = Keycloak::builder()
+        let keycloak = (self.userinfo)(Keycloak::builder())
             .transport(Arc::new(transport))
             .clock(Arc::clone(&clock) as Arc<dyn Clock>)
             .users(Arc::new(MemoryUsers::default()))

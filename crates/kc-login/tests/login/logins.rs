@@ -202,3 +202,33 @@ async fn an_endpoint_says_which_methods_it_has() {
         );
     }
 }
+
+#[tokio::test]
+async fn userinfo_is_asked_once_for_each_token_plain_or_signed() {
+    let plain = Made { userinfo: kc_core::KeycloakBuilder::userinfo, ..Made::default() };
+    let signed = Made {
+        client: "signed-userinfo",
+        userinfo: kc_core::KeycloakBuilder::signed_userinfo,
+        ..Made::default()
+    };
+    for made in [plain, signed] {
+        let client = made.client;
+        let service = made.service().await;
+        let mut browser = service.browser();
+        let done = browser.log_in("alice").await;
+        assert_eq!(done.location(), "/account", "{client}: {}", done.body);
+        for _ in 0..3 {
+            assert_eq!(browser.who().await, "alice", "{client}");
+        }
+        assert_eq!(service.issuer.requests(Endpoint::Userinfo), 1, "{client}");
+        // What it does not vouch for is not let in, and what cannot be asked is not believed.
+        for (fault, status) in [(Fault::Status(401), 400), (Fault::Cut, 503), (Fault::Garbage, 503)] {
+            service.issuer.fault(Endpoint::Userinfo, fault.clone());
+            assert_eq!(service.browser().log_in("alice").await.status, status, "{client}: {fault:?}");
+        }
+    }
+    // A client whose answers are not signed, where signed ones are expected.
+    let service =
+        Made { userinfo: kc_core::KeycloakBuilder::signed_userinfo, ..Made::default() }.service().await;
+    assert_eq!(service.browser().log_in("alice").await.status, 503);
+}
