@@ -81,7 +81,9 @@ async fn an_internal_url_serves_for_keys_but_introspection_needs_a_keycloak_that
 #[tokio::test]
 async fn a_service_that_is_set_up_right_warns_of_nothing() {
     let realm = Realm::reached().await;
-    let service = Service::of(&realm).start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let users = format!("sqlite:{}", folder.path().join("users.db").display());
+    let service = Service::of(&realm).set("USERS_DATABASE", users).start().await;
     service.has_keys().await;
     let alice = realm.log_in("api", "alice").await.access;
     service.get("/me", &alice).await.is(200);
