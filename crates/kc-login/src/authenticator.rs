@@ -100,6 +100,12 @@ impl SessionAuthenticator {
         let session = self.renewed(request, key, session).await?;
         match self.bearer.caller(session.tokens.access_token.expose()).await {
             Ok(principal) => Ok((session, principal)),
+            // Keycloak has just signed it: it is our list of keys that lags behind, while it may not be asked again. Whoever keeps it
+            // so by made-up key ids must not log others out.
+            Err(AuthError::Token(TokenError::UnknownKey)) => {
+                let reason = "Keycloak signs with a key that is not known here yet".to_owned();
+                Err(AuthError::Login { reason })
+            }
             Err(error) => Err(self.ended(key, error).await),
         }
     }

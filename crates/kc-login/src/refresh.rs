@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use kc_core::audit::AuditTicket;
 use kc_core::clock::Clock;
+use kc_core::token::TokenError;
 use kc_core::validator::{ExpectedLogin, IdTokenError, IdTokenValidator, ValidationError};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
@@ -266,9 +267,13 @@ impl Shared {
                     self.sessions.remove(key).await?;
                     return Err(NotRenewed::Over);
                 }
-                // That the keys are not at hand now is no reason to lose the refresh token that came with it; the access
-                // token is checked when it is used.
-                Err(error @ IdTokenError::Token(ValidationError::Keys(_))) => {
+                // That its key is not at hand now is no reason to lose the refresh token that came with it; the access token is
+                // checked when it is used.
+                Err(
+                    error @ IdTokenError::Token(
+                        ValidationError::Keys(_) | ValidationError::Token(TokenError::UnknownKey),
+                    ),
+                ) => {
                     tracing::warn!(target: "kc", "after a refresh: {error}");
                 }
                 Err(error) => {

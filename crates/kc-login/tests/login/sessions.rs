@@ -228,3 +228,19 @@ async fn a_token_that_is_over_by_the_issuer_s_clock_is_renewed() {
     service.issuer.set_clock_skew(-50);
     assert_eq!(browser.get("/me", &[]).await.status, 200);
 }
+
+#[tokio::test]
+async fn made_up_key_ids_log_nobody_out_while_the_realm_changes_its_key() {
+    let service = service().await;
+    let mut browser = service.browser();
+    browser.log_in("alice").await;
+    // The keys are fetched for it, and may not be fetched again for the next ten seconds.
+    let stranger = service.issuer.mint().user("alice").unknown_key(kc_dev::Alg::Es256).sign().await.unwrap();
+    assert_eq!(service.bearer(&stranger).await.code(), "unknown_key");
+    service.issuer.rotate(kc_dev::Alg::Rs256).await.unwrap();
+    service.clock.advance(280);
+    service.issuer.set_clock_skew(280);
+    let answer = browser.get("/me", &[]).await;
+    assert_eq!((answer.status, &*answer.code()), (503, "login_unavailable"));
+    assert_eq!(browser.get("/me", &[]).await.status, 503, "it is still there");
+}
