@@ -12,6 +12,8 @@ use kc_core::transport::Transport;
 const FRESH: Duration = Duration::from_secs(600);
 /// And how long one that was none.
 const PAUSE: Duration = Duration::from_secs(10);
+/// How long a server that was never reached is left alone: whoever begins logins makes no request each.
+const BREATH: Duration = Duration::from_secs(1);
 
 /// What of it a login asks for.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -31,7 +33,7 @@ pub(crate) struct Discovered {
     pub(crate) endpoints: Endpoints,
     pub(crate) issuer: String,
     pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) last: Mutex<Option<(UnixTime, Server)>>,
+    pub(crate) last: Mutex<Option<(UnixTime, Result<Server, String>)>>,
 }
 
 impl Discovered {
@@ -41,30 +43,29 @@ impl Discovered {
     /// Why it does not answer. A server that answers and has no such document can do nothing of it.
     pub(crate) async fn server(&self) -> Result<Server, String> {
         let now = self.clock.now();
-        let last = *self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((until, server)) = last
-            && now < until
+        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some((until, known)) = &last
+            && now < *until
         {
-            return Ok(server);
+            return known.clone();
         }
+        let before = last.and_then(|(_, known)| known.ok());
         let asked = discovery::cross_check(&*self.transport, &self.endpoints, &self.issuer).await;
-        let (server, holds) = match asked {
-            Ok(found) => (Server::from(found.capabilities()), FRESH),
+        let (known, holds) = match (asked, before) {
+            (Ok(found), _) => (Ok(Server::from(found.capabilities())), FRESH),
             // What it could do before it can still do, most likely.
-            Err(error) => match (last, error) {
-                (Some((_, server)), _) => (server, PAUSE),
-                (None, DiscoveryError::Unreachable(error)) => return Err(error.to_string()),
-                (None, DiscoveryError::Status { status }) if status.is_server_error() => {
-                    return Err(format!("it answers {status}"));
-                }
-                (None, error) => {
-                    tracing::warn!(target: "kc", "logins do without what discovery tells: {error}");
-                    (Server::default(), PAUSE)
-                }
-            },
+            (Err(_), Some(server)) => (Ok(server), PAUSE),
+            (Err(DiscoveryError::Unreachable(error)), None) => (Err(error.to_string()), BREATH),
+            (Err(DiscoveryError::Status { status }), None) if status.is_server_error() => {
+                (Err(format!("it answers {status}")), BREATH)
+            }
+            (Err(error), None) => {
+                tracing::warn!(target: "kc", "logins do without what discovery tells: {error}");
+                (Ok(Server::default()), PAUSE)
+            }
         };
-        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some((now.plus(holds), server));
-        Ok(server)
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some((now.plus(holds), known.clone()));
+        known
     }
 }
 
