@@ -90,12 +90,14 @@ fn a_changed_policy_is_told_with_what_it_decides_and_for_whom() {
         &["--at", "2026-11-22T12:00:00Z"],
     );
     assert_eq!((stderr.as_str(), code), ("", 1));
+    // What both say is left out.
+    assert!(!stdout.contains("engineering or management"), "{stdout}");
     for line in [
         "- old.json\n+ new.json\n",
         "\npolicies\n  ~ \"not-admin\"\n      logic: NEGATIVE -> POSITIVE\n",
         "  permission \"report: not for admins\": its policy \"not-admin\" was changed\n",
         "    about: report#inventory:view\n    names: not: role admin, role admin\n",
-        ", about 2 identities\n",
+        " differ; identities: 2\n",
         "  line 1 (alice): report#inventory:view: deny -> grant\n",
         "      - resource \"report\": permission \"report: not for admins\" says deny (UNANIMOUS): policy \"not-admin\" says deny: \
          the token has what is needed, turned round\n",

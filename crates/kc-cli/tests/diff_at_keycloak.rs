@@ -18,10 +18,14 @@ struct Scene {
 
 impl Scene {
     async fn new() -> Self {
+        Self::with(&serde_json::from_str(DEMO).unwrap()).await
+    }
+
+    async fn with(settings: &Value) -> Self {
         let realm = Realm::reached().await;
-        let server = realm.temporary_resource_server(&serde_json::from_str(DEMO).unwrap()).await;
+        let server = realm.temporary_resource_server(settings).await;
         let scene = Self { realm, server, folder: tempfile::tempdir().unwrap() };
-        scene.write("authz.json", DEMO);
+        scene.write("authz.json", &settings.to_string());
         scene
     }
 
@@ -108,6 +112,54 @@ async fn each_role_that_is_missing_is_named_and_with_both_there_is_no_difference
     assert_eq!(scene.diff(&[], &by_variables).2, 0);
     scene.write("token", &scene.realm.service_account(asker.name()).await);
     assert_eq!(scene.diff(&["--admin-token-file", "token"], &[]).2, 0);
+}
+
+/// With ids and without, defaults left out, in whatever order; of each type of policy one.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_as_somebody_wrote_it_is_what_the_server_exports_of_it() {
+    let ids = [1, 2, 3]
+        .map(|n| format!("7e57{}-0000-4000-8000-00000000000{n}", std::process::id() % 9_000 + 1_000));
+    let list = |names: &[&str]| json!(names).to_string();
+    let policy =
+        |name: &str, kind: &str, config: Value| json!({ "name": name, "type": kind, "config": config });
+    let required = |name: &str| json!([{ "id": "profile" }, { "id": name, "required": true }]).to_string();
+    let settings = json!({
+        "policyEnforcementMode": "PERMISSIVE",
+        "scopes": [{ "name": "b" }, { "name": "a", "displayName": "A", "iconUri": "http://x.test/a" }, { "name": "of nothing" }],
+        "resources": [
+            { "_id": ids[0], "name": "r", "type": "urn:t", "scopes": [{ "name": "b" }, { "name": "a" }], "uris": ["/r", "/a/*"],
+              "attributes": { "city": ["Turin", "Rome"] }, "icon_uri": "http://x.test/r" },
+            { "_id": ids[1], "name": "of alice", "type": "urn:t", "owner": { "name": "alice" }, "ownerManagedAccess": true },
+            { "_id": ids[2], "name": "r", "owner": { "name": "bob" } }],
+        "policies": [
+            policy("role", "role", json!({ "roles": r#"[{"id":"user"},{"id":"api/api-read","required":true}]"# })),
+            json!({ "name": "now", "type": "role", "description": "why", "config": { "roles": r#"[{"id":"user"}]"#, "fetchRoles": "true" } }),
+            policy("user", "user", json!({ "users": list(&["carol", "alice"]) })),
+            policy("client", "client", json!({ "clients": list(&["spa", "api"]) })),
+            policy("scope", "client-scope", json!({ "clientScopes": required("email") })),
+            policy("group", "group", json!({ "groupsClaim": "groups",
+                "groups": r#"[{"path":"/staff","extendChildren":true},{"path":"/management"}]"# })),
+            json!({ "name": "not there", "type": "group", "logic": "NEGATIVE", "config": { "groups": r#"[{"path":"/staff/warehouse"}]"# } }),
+            policy("time", "time", json!({ "nbf": "2020-01-01 00:00:00", "hour": "9", "hourEnd": "17" })),
+            policy("regex", "regex", json!({ "targetClaim": "department", "pattern": "[a,b]" })),
+            json!({ "name": "most", "type": "aggregate", "decisionStrategy": "CONSENSUS",
+                "config": { "applyPolicies": list(&["user", "role", "group"]) } }),
+            policy("of r", "resource", json!({ "resources": list(&[&ids[0]]), "applyPolicies": list(&["most", "user"]) })),
+            policy("of alice's", "resource", json!({ "resources": list(&[&ids[1]]), "applyPolicies": list(&["client"]) })),
+            policy("of all t", "resource", json!({ "defaultResourceType": "urn:t", "applyPolicies": list(&["time"]) })),
+            json!({ "name": "a or b", "type": "scope", "decisionStrategy": "AFFIRMATIVE",
+                "config": { "scopes": list(&["b", "a"]), "applyPolicies": list(&["regex", "scope"]) } }),
+            policy("a of t", "scope", json!({ "defaultResourceType": "urn:t", "scopes": list(&["a"]),
+                "applyPolicies": list(&["now", "not there"]) })),
+            policy("nothing", "scope", json!({ "resources": list(&[&ids[0]]), "scopes": list(&["a"]) }))],
+    });
+    let scene = Scene::with(&settings).await;
+    let asker = scene.asker().await;
+    scene.give(&asker, "view-clients").await;
+    scene.give(&asker, "manage-authorization").await;
+    let (stdout, stderr, code) =
+        scene.diff(&["--admin-client", asker.name(), "--admin-secret-file", "secret"], &[]);
+    assert_eq!((stdout.as_str(), stderr.as_str(), code), ("no difference\n", "", 0));
 }
 
 #[tokio::test(flavor = "multi_thread")]

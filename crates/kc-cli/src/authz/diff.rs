@@ -178,10 +178,7 @@ fn with_server(line: &Line) -> Result<Sides, String> {
 /// Reads one of the two. What the service is set to stands in for options that are not given.
 fn side(name: &str, text: &[u8], line: &Line, settings: Option<&Settings>) -> Result<Side, String> {
     let mut builder = AuthorizationConfig::builder();
-    let zone = match settings {
-        Some(settings) => Some(settings.authorization_time_zone().to_owned()),
-        None => None,
-    };
+    let zone = settings.map(|settings| settings.authorization_time_zone().to_owned());
     if let Some(zone) = line.one("--time-zone")?.or(zone) {
         builder = builder.time_zone(&zone).map_err(|error| format!("--time-zone {zone:?} {error}"))?;
     }
@@ -194,6 +191,6 @@ fn side(name: &str, text: &[u8], line: &Line, settings: Option<&Settings>) -> Re
     let config = builder.build(text).map_err(|error| format!("{name}: {error}"))?;
     let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
     let parsed: Value = serde_json::from_slice(text).map_err(|error| format!("{name}: {error}"))?;
-    let client = client.or_else(|| parsed["clientId"].as_str().map(str::to_owned));
+    let client = client.or_else(|| parsed.get("clientId")?.as_str().map(str::to_owned));
     Ok(Side { model: Model::read(&parsed, client.as_deref()), config })
 }

@@ -56,11 +56,7 @@ impl Report {
     fn write_decisions(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Some(decisions) = &self.decisions else { return Ok(()) };
         let (different, compared) = (decisions.different.len(), decisions.compared);
-        writeln!(
-            f,
-            "\ndecisions: {different} of {compared} differ, about {} identities",
-            decisions.identities
-        )?;
+        writeln!(f, "\ndecisions: {different} of {compared} differ; identities: {}", decisions.identities)?;
         decisions.different.iter().try_for_each(|one| write_decision(f, one))
     }
 }
@@ -124,20 +120,35 @@ fn line(member: &Member) -> String {
 fn write_decision(f: &mut fmt::Formatter<'_>, one: &Differs) -> fmt::Result {
     let who = shown(&one.who);
     writeln!(f, "  line {} ({who}): {}: {} -> {}", one.line, shown(&one.asked), one.before, one.after)?;
-    for (sign, reasons) in [('-', &one.reasons_before), ('+', &one.reasons_after)] {
-        reasons.iter().try_for_each(|reason| writeln!(f, "      {sign} {}", shown(reason)))?;
+    let (before, after) = (&one.reasons_before, &one.reasons_after);
+    // What both say explains no difference.
+    for (sign, reasons, others) in [('-', before, after), ('+', after, before)] {
+        for reason in reasons.iter().filter(|reason| !others.contains(reason)) {
+            writeln!(f, "      {sign} {}", escaped(reason.chars()))?;
+        }
     }
     Ok(())
 }
 
-/// On one line, without what a terminal would act on.
+/// On one line and not too long.
 fn shown(text: &str) -> String {
-    let mut shown: String = text.chars().take(LONGEST).flat_map(char::escape_debug).collect();
+    let mut shown = escaped(text.chars().take(LONGEST));
     if text.chars().nth(LONGEST).is_some() {
         shown.push('…');
     }
-    // In the middle of a line quotes need no escape.
-    shown.replace("\\\"", "\"").replace("\\'", "'")
+    shown
+}
+
+/// Without what a terminal would act on. In the middle of a line quotes need no escape.
+fn escaped(text: impl Iterator<Item = char>) -> String {
+    let mut shown = String::new();
+    for letter in text {
+        match letter {
+            '"' | '\'' => shown.push(letter),
+            letter => shown.extend(letter.escape_debug()),
+        }
+    }
+    shown
 }
 
 fn list(items: &[String]) -> String {
