@@ -20,7 +20,7 @@ use serde_json::Value;
 use self::compare::Change;
 use self::decisions::Decisions;
 use self::model::Model;
-use self::reach::{Side, Touched};
+use self::reach::{Side, Touched, Unguarded};
 use super::options::{Line, file};
 
 const HELP: &str = "\
@@ -82,6 +82,7 @@ struct Report {
     same: bool,
     changes: Vec<Change>,
     touched: Vec<Touched>,
+    unguarded: Vec<Unguarded>,
     #[serde(skip_serializing_if = "Option::is_none")]
     decisions: Option<Decisions>,
 }
@@ -96,6 +97,7 @@ pub(super) fn main(arguments: &mut dyn Iterator<Item = OsString>) -> Result<Exit
     let (names, before, after) = if line.has("--live") { with_server(&line)? } else { two_files(&line)? };
     let changes = compare::changes(&before.model, &after.model);
     let touched = reach::touched(&before, &after, &changes)?;
+    let unguarded = reach::unguarded(&before, &after, &changes)?;
     let decisions = match line.one("--identities")? {
         None => None,
         Some(path) => {
@@ -106,7 +108,7 @@ pub(super) fn main(arguments: &mut dyn Iterator<Item = OsString>) -> Result<Exit
     };
     let (before, after) = names;
     let same = changes.is_empty();
-    let report = Report { before, after, same, changes, touched, decisions };
+    let report = Report { before, after, same, changes, touched, unguarded, decisions };
     let text = match line.has("--json") {
         true => serde_json::to_string_pretty(&report).map_err(|error| error.to_string())? + "\n",
         false => report.to_string(),

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use kc_core::clock::UnixTime;
-use kc_core::policy::{AuthorizationConfig, IdentityClaims};
+use kc_core::policy::{AuthorizationConfig, IdentityClaims, Verdict};
 use serde::Serialize;
 
 use super::compare::{Change, How, What};
@@ -21,6 +21,27 @@ pub(super) struct Touched {
     pub(super) names: Vec<String>,
 }
 
+/// A resource or scope that differs, and that no permission is about before or after.
+#[derive(Debug, Eq, PartialEq, Serialize)]
+pub(super) struct Unguarded {
+    /// As in [`Touched::on`].
+    pub(super) about: String,
+    pub(super) before: Open,
+    pub(super) after: Open,
+}
+
+/// Who is let in where no permission is asked.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Open {
+    /// There is a permission that decides.
+    ByPermission,
+    /// The server is PERMISSIVE or DISABLED.
+    Everybody,
+    Nobody,
+    NotThere,
+}
+
 /// One of the two configurations.
 pub(super) struct Side {
     pub(super) model: Model,
@@ -36,6 +57,7 @@ pub(super) fn touched(before: &Side, after: &Side, changes: &[Change]) -> Result
     let (policies, permissions, resources) =
         (changed(What::Policy), changed(What::Permission), changed(What::Resource));
     let about = [about(before)?, about(after)?];
+    let nobody = nobody()?;
     let mut touched = Vec::new();
     let names: BTreeSet<&Key> =
         before.model.permissions.keys().chain(after.model.permissions.keys()).collect();
@@ -44,9 +66,10 @@ pub(super) fn touched(before: &Side, after: &Side, changes: &[Change]) -> Result
         if let Some(how) = permissions.get(key.name.as_str()) {
             because.insert(format!("it {}", passive(*how)));
         }
-        let (mut on, mut named) = (BTreeSet::new(), BTreeSet::new());
+        let (mut on, mut named, mut asks) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
         for (side, about) in [before, after].into_iter().zip(&about) {
             let asked = about.get(&key.name).into_iter().flatten();
+            asks.extend(asked.clone());
             on.extend(asked.clone().map(|(resource, scope)| shown(resource.as_deref(), scope.as_deref())));
             for (resource, _) in asked {
                 let how = resource.as_deref().and_then(|name| Some((name, resources.get(name)?)));
@@ -60,6 +83,13 @@ pub(super) fn touched(before: &Side, after: &Side, changes: &[Change]) -> Result
             }
         }
         if !because.is_empty() {
+            let open = asks.iter().any(|(resource, scope)| {
+                let open = |side: &Side| side.open(&nobody, resource.as_deref(), scope.as_deref());
+                [before, after].into_iter().any(|side| open(side) == Open::Everybody)
+            });
+            if open {
+                named.insert("everybody, where no permission applies".to_owned());
+            }
             touched.push(Touched {
                 permission: key.name.clone(),
                 because: because.into_iter().collect(),
@@ -87,13 +117,75 @@ pub(super) fn shown(resource: Option<&str>, scope: Option<&str>) -> String {
     }
 }
 
+/// The resources and scopes that differ, where that opens or closes them without a permission.
+pub(super) fn unguarded(before: &Side, after: &Side, changes: &[Change]) -> Result<Vec<Unguarded>, String> {
+    let nobody = nobody()?;
+    let mut differing: BTreeSet<Asked> = BTreeSet::new();
+    for change in changes.iter().filter(|change| change.decides) {
+        match change.what {
+            What::Resource => {
+                let scopes =
+                    [before, after].map(|side| side.config.scopes_of(&change.name).unwrap_or_default());
+                let of = |scope: Option<&str>| (Some(change.name.clone()), scope.map(str::to_owned));
+                differing.extend(scopes.concat().into_iter().map(|scope| of(Some(scope))));
+                if scopes.iter().any(Vec::is_empty) {
+                    differing.insert(of(None));
+                }
+            }
+            What::Scope => {
+                differing.insert((None, Some(change.name.clone())));
+            }
+            What::Setting | What::Policy | What::Permission => {}
+        }
+    }
+    let mut unguarded = Vec::new();
+    for (resource, scope) in differing {
+        let open = |side: &Side| side.open(&nobody, resource.as_deref(), scope.as_deref());
+        let (before, after) = (open(before), open(after));
+        let without = [before, after].iter().any(|open| matches!(open, Open::Everybody | Open::Nobody));
+        if before != after && without {
+            unguarded.push(Unguarded { about: shown(resource.as_deref(), scope.as_deref()), before, after });
+        }
+    }
+    Ok(unguarded)
+}
+
+/// Somebody of whom nothing is known.
+fn nobody() -> Result<IdentityClaims, String> {
+    IdentityClaims::from_json(b"{}").map_err(|error| error.to_string())
+}
+
+impl Side {
+    fn open(&self, nobody: &IdentityClaims, resource: Option<&str>, scope: Option<&str>) -> Open {
+        let there = match (resource, scope) {
+            (Some(resource), Some(scope)) => {
+                self.config.scopes_of(resource).is_some_and(|scopes| scopes.contains(&scope))
+            }
+            (Some(resource), None) => self.config.resources().any(|name| name == resource),
+            (None, Some(scope)) => self.config.scopes().any(|name| name == scope),
+            (None, None) => false,
+        };
+        if !there {
+            return Open::NotThere;
+        }
+        let scopes: Vec<&str> = scope.into_iter().collect();
+        let explained = self.config.explain(&nobody.identity(), resource, &scopes, UnixTime::from_secs(0));
+        let guarded = explained.resources.iter().any(|trace| !trace.permissions.is_empty());
+        match explained.decision {
+            _ if guarded => Open::ByPermission,
+            Verdict::Grant => Open::Everybody,
+            Verdict::Deny | Verdict::Indeterminate => Open::Nobody,
+        }
+    }
+}
+
 /// A resource or none, a scope or none.
 type Asked = (Option<String>, Option<String>);
 
 /// What each permission is about. What applies to what is the evaluator's business (types, wildcards, resources of users),
 /// so it is asked what it would look at; who asks does not matter.
 fn about(side: &Side) -> Result<BTreeMap<String, BTreeSet<Asked>>, String> {
-    let nobody = IdentityClaims::from_json(b"{}").map_err(|error| error.to_string())?;
+    let nobody = nobody()?;
     let mut about: BTreeMap<String, BTreeSet<Asked>> = BTreeMap::new();
     let now = UnixTime::from_secs(0);
     let names: BTreeSet<&str> = side.config.resources().collect();
@@ -292,6 +384,43 @@ mod tests {
                 "user alice"
             ]
         );
+    }
+
+    fn unguarded_by(change: impl Fn(&mut Value)) -> Vec<(String, Open, Open)> {
+        let mut before = file();
+        before["policyEnforcementMode"] = json!("PERMISSIVE");
+        let mut after = before.clone();
+        change(&mut after);
+        let (before, after) = (side(&before), side(&after));
+        let changes = changes(&before.model, &after.model);
+        let unguarded = unguarded(&before, &after, &changes).unwrap();
+        unguarded.into_iter().map(|one| (one.about, one.before, one.after)).collect()
+    }
+
+    #[test]
+    fn what_is_open_to_everybody_without_a_permission_is_told_so() {
+        let new = |file: &mut Value| {
+            file["resources"].as_array_mut().unwrap().push(json!({ "name": "new" }));
+        };
+        assert_eq!(unguarded_by(new), [("new".to_owned(), Open::NotThere, Open::Everybody)]);
+        let enforcing = |file: &mut Value| {
+            new(file);
+            file["policyEnforcementMode"] = json!("ENFORCING");
+        };
+        assert_eq!(unguarded_by(enforcing), [("new".to_owned(), Open::NotThere, Open::Nobody)]);
+        let untyped = |file: &mut Value| file["resources"][1]["type"] = Value::Null;
+        assert_eq!(unguarded_by(untyped), [("shed".to_owned(), Open::ByPermission, Open::Everybody)]);
+        let with_scope = |file: &mut Value| {
+            file["resources"]
+                .as_array_mut()
+                .unwrap()
+                .push(json!({ "name": "new", "scopes": ["loose", "edit"] }));
+        };
+        // About the other scope there is a permission whatever the resource.
+        assert_eq!(unguarded_by(with_scope), [("new#edit".to_owned(), Open::NotThere, Open::Everybody)]);
+        let scope = |file: &mut Value| file["scopes"].as_array_mut().unwrap().push(json!("free"));
+        assert_eq!(unguarded_by(scope), [("#free".to_owned(), Open::NotThere, Open::Everybody)]);
+        assert_eq!(unguarded_by(|file| file["policies"][1]["logic"] = json!("NEGATIVE")), []);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::fmt;
 use super::Report;
 use super::compare::{Change, How, Member, Said, What};
 use super::decisions::Differs;
+use super::reach::Open;
 
 /// Longer texts (scripts) are cut.
 const LONGEST: usize = 160;
@@ -42,6 +43,10 @@ impl Report {
             writeln!(f, "    about: {}", list(&touched.on))?;
             writeln!(f, "    names: {}", list(&touched.names))?;
         }
+        for one in &self.unguarded {
+            let (about, before, after) = (shown(&one.about), one.before.words(), one.after.words());
+            writeln!(f, "  {about}: {before}; now {after}")?;
+        }
         let decides = self.changes.iter().any(|change| change.decides);
         if !decides {
             writeln!(f, "  nobody: no decision depends on what differs")?;
@@ -58,6 +63,17 @@ impl Report {
         let (different, compared) = (decisions.different.len(), decisions.compared);
         writeln!(f, "\ndecisions: {different} of {compared} differ; identities: {}", decisions.identities)?;
         decisions.different.iter().try_for_each(|one| write_decision(f, one))
+    }
+}
+
+impl Open {
+    const fn words(self) -> &'static str {
+        match self {
+            Self::ByPermission => "by permissions",
+            Self::Everybody => "open to everybody, no permission is about it",
+            Self::Nobody => "closed to everybody, no permission is about it",
+            Self::NotThere => "not there",
+        }
     }
 }
 
