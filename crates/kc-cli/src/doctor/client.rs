@@ -4,32 +4,37 @@ use serde_json::Value;
 
 use super::check::{Finding, Judged, Verdict};
 use super::facts::{Admin, Facts, asked};
-use super::server::exists;
+use super::server::{exists, not_before, realm};
 
 pub(super) fn admin_access(facts: &Facts) -> Judged {
-    match &facts.admin {
-        Admin::Nobody => Ok(Verdict::Idle("nobody is named; see --help".to_owned())),
-        Admin::Refused(why) => Ok(refused(why)),
-        Admin::Seen { realm, client, scopes } => {
-            let mut refusals: Vec<&String> =
-                [realm, client, scopes].into_iter().filter_map(|seen| seen.as_ref().err()).collect();
-            refusals.dedup();
-            match refusals.as_slice() {
-                [] => Ok(Verdict::Good(String::new())),
-                refusals => Ok(Verdict::Found(refusals.iter().flat_map(|why| finding(why)).collect())),
-            }
+    if matches!(facts.admin, Admin::Nobody) {
+        return Ok(Verdict::Idle("nobody is named; see --help".to_owned()));
+    }
+    // What another check has said better.
+    for (name, check) in [("realm", realm as fn(&Facts) -> Judged), ("not-before", not_before)] {
+        if let Ok(Verdict::Found(_)) = check(facts) {
+            return Err(format!("{name} comes first"));
         }
     }
-}
-
-fn refused(why: &str) -> Verdict {
-    Verdict::Found(finding(why).into_iter().collect())
-}
-
-fn finding(why: &str) -> Option<Finding> {
-    let (found, remedy) = why.split_once(": ").unwrap_or((why, "See kc doctor --help"));
+    let refusals: Vec<&String> = match &facts.admin {
+        Admin::Nobody => Vec::new(),
+        Admin::Refused(why) => vec![why],
+        Admin::Seen { realm, client: ours, scopes } => {
+            let ours = ours.as_ref().err().filter(|_| !matches!(client(facts), Ok(Verdict::Found(_))));
+            [realm.as_ref().err(), ours, scopes.as_ref().err()].into_iter().flatten().collect()
+        }
+    };
+    if refusals.is_empty() {
+        return Ok(Verdict::Good(String::new()));
+    }
     let means = "What only an administrator sees is not checked.";
-    Some(Finding::warning(found, means, remedy))
+    let finding = |why: &String| {
+        let (found, remedy) = why.split_once(": ").unwrap_or((why, "see kc doctor --help"));
+        let mut letters = remedy.chars();
+        let first = letters.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
+        Finding::warning(found, means, first + letters.as_str())
+    };
+    Ok(Verdict::Found(refusals.into_iter().map(finding).collect()))
 }
 
 /// Keycloak's words for a client that it does not know, or that is disabled.
@@ -42,6 +47,9 @@ pub(super) fn client(facts: &Facts) -> Judged {
     exists(facts)?;
     let id = server.client_id();
     let answer = asked(&facts.token)?;
+    if let Ok(Verdict::Found(_)) = realm(facts) {
+        return Err("the realm comes first (realm)".to_owned());
+    }
     if let Ok(client) = facts.client_settings()
         && client.get("enabled") == Some(&Value::Bool(false))
     {
@@ -71,10 +79,14 @@ pub(super) fn client(facts: &Facts) -> Judged {
         )
         .into());
     }
-    if answer.status == 200 || answer.error().0 == "unauthorized_client" || !answer.error().0.is_empty() {
-        return Ok(Verdict::Good(id.to_owned()));
+    // Whoever is told anything but `invalid_client` is known; without a proof of the right kind it is that, too.
+    match answer.error() {
+        ("unauthorized_client" | "invalid_client", _) => Ok(Verdict::Good(id.to_owned())),
+        _ if answer.status == 200 => Ok(Verdict::Good(id.to_owned())),
+        (code, _) => {
+            Err(format!("the token endpoint answers {} {}", answer.status, super::show::shown(code)))
+        }
     }
-    Err(format!("the token endpoint answers {}", answer.status))
 }
 
 pub(super) fn client_secret(facts: &Facts) -> Judged {

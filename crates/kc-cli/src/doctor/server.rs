@@ -144,6 +144,9 @@ pub(super) fn tls(facts: &Facts) -> Judged {
         let means = "Whoever answers there is not known to be Keycloak, so nothing is sent to it.";
         return Ok(Finding::error(format!("{url}: {error}"), means, remedy).into());
     }
+    if let Err(Missing::Failed(_)) = &facts.discovery {
+        return Err("Keycloak was not reached (reachable)".to_owned());
+    }
     asked(&facts.discovery)?;
     if url.starts_with("https:") {
         return Ok(Verdict::Good("the certificate is trusted".to_owned()));
@@ -269,6 +272,7 @@ pub(super) fn endpoints(facts: &Facts) -> Judged {
 
 pub(super) fn clock(facts: &Facts) -> Judged {
     let (settings, _) = facts.server()?;
+    exists(facts)?;
     let issued = facts.claims.as_ref().and_then(|claims| claims.get("iat")).and_then(Value::as_i64);
     let (theirs, ours, by) = match (&facts.token, issued, &facts.discovery) {
         (Ok(answer), Some(issued), _) => (issued, answer.at, "its token's iat"),
@@ -362,7 +366,13 @@ pub(super) fn not_before(facts: &Facts) -> Judged {
 
 /// The answer for the discovery document, if it is Keycloak that answered.
 fn keycloaks(facts: &Facts) -> Result<&Answer, String> {
-    let answer = asked(&facts.discovery)?;
+    let answer = match &facts.discovery {
+        Err(Missing::Failed(error)) if is_tls(error) => {
+            return Err("Keycloak was not reached (tls)".to_owned());
+        }
+        Err(Missing::Failed(_)) => return Err("Keycloak was not reached (reachable)".to_owned()),
+        other => asked(other)?,
+    };
     if https_required(answer) {
         return Err("the realm wants HTTPS (ssl-required)".to_owned());
     }
