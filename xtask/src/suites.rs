@@ -344,7 +344,9 @@ fn real_keycloak(workspace: &Workspace, log: &mut Log) -> Result<Outcome, Failur
     for other in others {
         let other = other?;
         run.success &= other.success;
-        run.tallies.extend(other.tallies);
+        for (name, tally) in other.tallies {
+            run.tallies.entry(name).or_default().add(tally);
+        }
         run.crashed.extend(other.crashed);
     }
     let packages = KEYCLOAK_TESTS.iter().map(|(package, _)| *package);

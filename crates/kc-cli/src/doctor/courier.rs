@@ -100,7 +100,9 @@ impl<'a> Courier<'a> {
         self.step.is(what);
         match timeout_at(self.deadline, asking).await {
             Ok(result) => result,
-            Err(_) => Err(self.too_late()),
+            Err(_) => {
+                Err(format!("the time for all checks, {} s, was over: see --limit", self.limit.as_secs()))
+            }
         }
     }
 
@@ -120,12 +122,8 @@ impl<'a> Courier<'a> {
             .or_insert(HeaderValue::from_static("application/json, */*;q=0.1"));
         match timeout_at(self.deadline, self.transport.send(request)).await {
             Ok(result) => result.map_err(Missing::Failed),
-            Err(_) => Err(Missing::because(self.too_late())),
+            Err(_) => Err(Missing::Failed(TransportError::Timeout { after: self.limit })),
         }
-    }
-
-    fn too_late(&self) -> String {
-        format!("the time for all checks, {} s, was over: see --limit", self.limit.as_secs())
     }
 }
 

@@ -70,7 +70,7 @@ pub(super) fn reachable(facts: &Facts) -> Judged {
                 ),
                 TransportError::Timeout { .. } => format!(
                     "A firewall may swallow it, or the server hangs: check host and port in {name}, and whether this machine \
-                     may connect. KEYCLOAK_HTTP_TIMEOUT_SECONDS is how long is waited"
+                     may connect. KEYCLOAK_HTTP_TIMEOUT_SECONDS and --limit are how long is waited"
                 ),
                 TransportError::Broken => format!(
                     "Check that {name} has the right scheme: a port for HTTPS does not speak http, and the other way round"
