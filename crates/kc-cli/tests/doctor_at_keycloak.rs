@@ -46,6 +46,27 @@ fn cases(scene: &Scene) -> Vec<Case> {
     let day = realm::now() + 86_400;
     vec![
         Case(
+            "any redirect URI",
+            Broken::Client(json!({ "redirectUris": ["*"] })),
+            "redirect-uri",
+            "warning",
+            &["nothing with an open host"],
+        ),
+        Case(
+            "tokens by HMAC",
+            attributes("access.token.signed.response.alg", "HS256"),
+            "token-accepted",
+            "error",
+            &["unsupported_algorithm", "Access token signature algorithm: RS256"],
+        ),
+        Case(
+            "DPoP demanded",
+            attributes("dpop.bound.access.tokens", "true"),
+            "client",
+            "error",
+            &["Require DPoP bound tokens off"],
+        ),
+        Case(
             "no such realm",
             variables(&[("KEYCLOAK_REALM", "nowhere")]),
             "realm",
@@ -239,14 +260,14 @@ fn cases(scene: &Scene) -> Vec<Case> {
             attributes("pkce.code.challenge.method", ""),
             "pkce",
             "warning",
-            &["PKCE Method: S256"],
+            &["Require PKCE on, PKCE Method S256"],
         ),
         Case(
             "PKCE plain",
             attributes("pkce.code.challenge.method", "plain"),
             "pkce",
             "error",
-            &["PKCE Method: S256", "Nobody can log in"],
+            &["PKCE Method S256", "Nobody can log in"],
         ),
         Case(
             "implicit flow",

@@ -79,6 +79,14 @@ pub(super) fn client(facts: &Facts) -> Judged {
         )
         .into());
     }
+    if answer.error().1.contains("DPoP") {
+        return Ok(Finding::error(
+            format!("the client {id:?} gets nothing but tokens that are bound to a key (DPoP)"),
+            "This service neither proves a key, nor takes tokens that are bound to one: bound_token.",
+            format!("Clients > {id} > Settings > Capability config: Require DPoP bound tokens off"),
+        )
+        .into());
+    }
     // Whoever is told anything but `invalid_client` is known; without a proof of the right kind it is that, too.
     match answer.error() {
         ("unauthorized_client" | "invalid_client", _) => Ok(Verdict::Good(id.to_owned())),

@@ -21,7 +21,7 @@ pub(super) fn post_logout(settings: &Settings) -> String {
 }
 
 /// Where it tells of logouts.
-fn backchannel(settings: &Settings) -> String {
+pub(super) fn backchannel(settings: &Settings) -> String {
     format!("{}/oidc/backchannel-logout", settings.public_url())
 }
 
@@ -56,6 +56,12 @@ pub(super) fn redirect_uri(facts: &Facts) -> Judged {
     let uri = callback(settings);
     match answer.status {
         _ if is_off(facts) => Ok(Verdict::Idle(OFF.to_owned())),
+        300..=399 if registers_anything(facts) => Ok(Finding::warning(
+            format!("the client {id:?} has a valid redirect URI that every web site is within"),
+            "Codes and tokens of a login can be led anywhere.",
+            format!("Clients > {id} > Settings > Access settings > Valid redirect URIs: {uri} and nothing with an open host"),
+        )
+        .into()),
         300..=399 => Ok(Verdict::Good(uri)),
         400 if super::server::https_required(answer) => Err("the realm wants HTTPS (ssl-required)".to_owned()),
         400 => Ok(Finding::error(
@@ -71,10 +77,19 @@ pub(super) fn redirect_uri(facts: &Facts) -> Judged {
     }
 }
 
+/// Whether browsers may be sent to any host.
+fn registers_anything(facts: &Facts) -> bool {
+    let Ok(client) = facts.client_settings() else { return false };
+    strings(client.get("redirectUris"))
+        .iter()
+        .any(|uri| ["*", "http*", "https*", "http://*", "https://*"].contains(&uri.as_str()))
+}
+
 /// That Keycloak would lead back, so that what it says of the login itself can be read.
 fn leads_back(facts: &Facts) -> Result<(), Obstacle> {
     match redirect_uri(facts) {
         Ok(Verdict::Good(_)) => Ok(()),
+        Ok(_) if registers_anything(facts) => Ok(()),
         Ok(Verdict::Idle(why)) => Err(Obstacle::Idle(why)),
         Ok(_) => Err(Obstacle::Unknown("the redirect URI comes first (redirect-uri)".to_owned())),
         Err(why) => Err(Obstacle::Unknown(why)),
@@ -125,7 +140,7 @@ pub(super) fn pkce(facts: &Facts) -> Judged {
     if let Err(why) = leads_back(facts) {
         return why.into();
     }
-    let remedy = format!("Clients > {id} > Settings > Capability config > PKCE Method: S256");
+    let remedy = format!("Clients > {id} > Settings > Capability config: Require PKCE on, PKCE Method S256");
     let (code, description) = refusal(asked(&facts.login)?);
     if code == "invalid_request" && description.contains("code") && description.contains("challenge") {
         return Ok(Finding::error(
@@ -202,6 +217,9 @@ pub(super) fn web_origins(facts: &Facts) -> Judged {
     }
     if is_off(facts) {
         return Ok(Verdict::Idle(OFF.to_owned()));
+    }
+    if allowed.iter().any(|origin| origin == "+") {
+        return Err("they are those of the redirect URIs (+), and the token does not list them".to_owned());
     }
     let missing: Vec<&str> = settings
         .cors_allowed_origins()

@@ -18,7 +18,7 @@ use serde_json::Value;
 
 use super::courier::Courier;
 use super::facts::{Admin, Answer, Asked, Facts, Missing};
-use super::login::{backchannel_uri, callback, post_logout};
+use super::login::{backchannel, backchannel_uri, callback, post_logout};
 use super::progress::Step;
 use crate::admin::{self, Access, encoded};
 use crate::token::verify::FileKeys;
@@ -118,9 +118,10 @@ async fn survey_by(
         facts.export = Some(Err(super::facts::NEEDS_ADMIN.to_owned()));
     }
     if let Admin::Seen { client: Ok(client), .. } = &facts.admin
-        && let Some(url) = backchannel_uri(client)
+        && backchannel_uri(client).is_some_and(|url| url == backchannel(&settings))
     {
-        facts.backchannel = courier.post_nothing("the back-channel logout of the service", url).await;
+        let url = backchannel(&settings);
+        facts.backchannel = courier.post_nothing("the back-channel logout of the service", &url).await;
     }
     facts
 }

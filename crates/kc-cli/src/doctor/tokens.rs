@@ -113,7 +113,7 @@ pub(super) fn lightweight(facts: &Facts) -> Judged {
 
 pub(super) fn accepted(facts: &Facts) -> Judged {
     facts.claims()?;
-    let (settings, _) = facts.server()?;
+    let (settings, server) = facts.server()?;
     if settings.opaque_tokens() == OpaqueTokens::Introspect {
         return Ok(Verdict::Idle("KEYCLOAK_OPAQUE_TOKENS=introspect: see introspection".to_owned()));
     }
@@ -132,10 +132,18 @@ pub(super) fn accepted(facts: &Facts) -> Judged {
             return Err(format!("it is not: {name} says why"));
         }
     }
+    let remedy = match *code {
+        "unsupported_algorithm" => format!(
+            "Clients > {} > Advanced > Fine grain OpenID Connect configuration > Access token signature algorithm: RS256, or \
+             another that is not HMAC",
+            server.client_id()
+        ),
+        code => format!("See `{code}` in docs/errors.md"),
+    };
     Ok(Finding::error(
         format!("the token that the client just got is refused: {code}, {}", shown(detail)),
         "Users' tokens will be refused too.",
-        format!("See `{code}` in docs/errors.md"),
+        remedy,
     )
     .into())
 }
@@ -197,10 +205,11 @@ pub(super) fn lifetime(facts: &Facts) -> Judged {
     let (_, server) = facts.server()?;
     let id = server.client_id();
     proven(facts)?;
-    let seconds = asked(&facts.token)?
-        .member("expires_in")
-        .and_then(Value::as_i64)
-        .ok_or("there is no token of the client to look at")?;
+    // Not `expires_in`: that is a second less when a second passes while Keycloak answers.
+    let claims = facts.claims()?;
+    let time = |name: &str| claims[name].as_i64();
+    let lifetime = time("exp").zip(time("iat")).map(|(ends, begins)| ends - begins);
+    let seconds = lifetime.ok_or("the client's token does not say when it ends")?;
     if LIFETIMES.contains(&seconds) {
         return Ok(Verdict::Good(format!("{seconds} s")));
     }
