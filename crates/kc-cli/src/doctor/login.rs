@@ -27,7 +27,11 @@ pub(super) fn backchannel(settings: &Settings) -> String {
 
 /// Where it would, as the client is set.
 pub(super) fn backchannel_uri(client: &Value) -> Option<&str> {
-    client["attributes"]["backchannel.logout.url"].as_str().filter(|url| url.starts_with("http"))
+    attribute(client, "backchannel.logout.url").filter(|url| url.starts_with("http"))
+}
+
+fn attribute<'a>(client: &'a Value, name: &str) -> Option<&'a str> {
+    client.get("attributes")?.get(name)?.as_str()
 }
 
 /// What Keycloak says of a login that it does not do.
@@ -264,7 +268,7 @@ pub(super) fn backchannel_logout(facts: &Facts) -> Judged {
         )
         .into());
     }
-    if client["attributes"]["backchannel.logout.session.required"] != "true" {
+    if attribute(client, "backchannel.logout.session.required") != Some("true") {
         return Ok(Finding::note(
             "Keycloak's logout tokens do not say which session has ended",
             "One logout ends all sessions of that user here.",

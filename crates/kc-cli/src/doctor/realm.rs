@@ -7,11 +7,11 @@ use super::facts::{Facts, asked};
 use super::server::https_required;
 
 pub(super) fn ssl_required(facts: &Facts) -> Judged {
-    let (settings, server) = facts.server()?;
+    let (_, server) = facts.server()?;
     if asked(&facts.discovery).is_ok_and(https_required) {
         return Ok(Finding::error(
-            format!("the realm {:?} wants HTTPS, and KEYCLOAK_URL is http", server.realm()),
-            "Keycloak refuses everything that is asked by plain HTTP.",
+            format!("the realm {:?} wants HTTPS, and takes this for plain HTTP", server.realm()),
+            "Keycloak refuses everything that is asked so.",
             "Set KEYCLOAK_URL (and KEYCLOAK_INTERNAL_URL) to https. Behind a proxy that ends TLS: have it send \
              X-Forwarded-Proto, and start Keycloak with proxy-headers=xforwarded. Only for a server on your own machine: \
              Realm settings > General > Require SSL: External requests",
@@ -25,10 +25,7 @@ pub(super) fn ssl_required(facts: &Facts) -> Judged {
             "Realm settings > General > Require SSL: External requests, or All requests",
         )
         .into()),
-        other => {
-            let _ = settings;
-            Ok(Verdict::Good(other.unwrap_or_default().to_owned()))
-        }
+        other => Ok(Verdict::Good(other.unwrap_or_default().to_owned())),
     }
 }
 

@@ -88,7 +88,8 @@ fn effective<'a>(client: &'a Value, scopes: &'a Value) -> impl Iterator<Item = &
 }
 
 fn adds(mapper: &Value, kind: &str) -> bool {
-    mapper["protocolMapper"] == kind && mapper["config"]["access.token.claim"] == "true"
+    mapper["protocolMapper"] == kind
+        && mapper.pointer("/config/access.token.claim").is_some_and(|value| value == "true")
 }
 
 pub(super) fn lightweight(facts: &Facts) -> Judged {
