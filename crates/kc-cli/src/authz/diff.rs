@@ -4,8 +4,10 @@ mod compare;
 mod decisions;
 mod live;
 mod model;
+mod open;
 mod reach;
 mod show;
+mod side;
 
 use std::ffi::OsString;
 use std::io::{self, Write as _};
@@ -20,7 +22,9 @@ use serde_json::Value;
 use self::compare::Change;
 use self::decisions::Decisions;
 use self::model::Model;
-use self::reach::{Side, Touched, Unguarded};
+use self::open::Unguarded;
+use self::reach::Touched;
+use self::side::Side;
 use super::options::{Line, file};
 
 const HELP: &str = "\
@@ -97,7 +101,7 @@ pub(super) fn main(arguments: &mut dyn Iterator<Item = OsString>) -> Result<Exit
     let (names, before, after) = if line.has("--live") { with_server(&line)? } else { two_files(&line)? };
     let changes = compare::changes(&before.model, &after.model);
     let touched = reach::touched(&before, &after, &changes)?;
-    let unguarded = reach::unguarded(&before, &after, &changes)?;
+    let unguarded = open::unguarded(&before, &after, &changes)?;
     let decisions = match line.one("--identities")? {
         None => None,
         Some(path) => {
