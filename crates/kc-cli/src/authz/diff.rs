@@ -151,8 +151,15 @@ fn two_files(line: &Line) -> Result<Sides, String> {
         [] => return Err("two files are missing, or --live; see --help".to_owned()),
         [_, _, third, ..] => return Err(format!("{third:?} is one argument too many; see --help")),
     };
-    let side = |path: &Path| side(&path.display().to_string(), &file(path)?, line, None);
-    Ok(((old.display().to_string(), new.display().to_string()), side(old)?, side(new)?))
+    let side = |path: &Path| side(&named(path), &file(path)?, line, None);
+    Ok(((named(old), named(new)), side(old)?, side(new)?))
+}
+
+fn named(path: &Path) -> String {
+    match path.as_os_str() == "-" {
+        true => "standard input".to_owned(),
+        false => path.display().to_string(),
+    }
 }
 
 fn with_server(line: &Line) -> Result<Sides, String> {
@@ -172,7 +179,7 @@ fn with_server(line: &Line) -> Result<Sides, String> {
             return Err(format!("{second:?} is one argument too many: --live stands for it; see --help"));
         }
     };
-    let name = path.display().to_string();
+    let name = named(path);
     let before = side(&name, &file(path)?, line, Some(&settings))?;
     let export = live::fetch(line, &settings)?;
     let server = settings.keycloak().map_err(|error| error.to_string())?;

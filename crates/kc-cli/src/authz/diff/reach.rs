@@ -33,6 +33,8 @@ pub(super) fn touched(before: &Side, after: &Side, changes: &[Change]) -> Result
     let about = [about(before)?, about(after)?];
     let nobody = nobody()?;
     let mut touched = Vec::new();
+    // Many permissions are about the same.
+    let mut opened: BTreeMap<Asked, bool> = BTreeMap::new();
     let names: BTreeSet<&Key> =
         before.model.permissions.keys().chain(after.model.permissions.keys()).collect();
     for key in names {
@@ -57,9 +59,13 @@ pub(super) fn touched(before: &Side, after: &Side, changes: &[Change]) -> Result
             }
         }
         if !because.is_empty() {
-            let open = asks.iter().any(|(resource, scope)| {
-                let open = |side: &Side| side.open(&nobody, resource.as_deref(), scope.as_deref());
-                [before, after].into_iter().any(|side| open(side) == Open::Everybody)
+            let open = asks.into_iter().any(|asked: &Asked| {
+                *opened.entry(asked.clone()).or_insert_with(|| {
+                    let (resource, scope) = (asked.0.as_deref(), asked.1.as_deref());
+                    [before, after]
+                        .into_iter()
+                        .any(|side| side.open(&nobody, resource, scope) == Open::Everybody)
+                })
             });
             if open {
                 named.insert("everybody, where no permission applies".to_owned());
