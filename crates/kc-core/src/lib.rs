@@ -60,6 +60,7 @@ mod operations;
 mod pattern;
 pub mod policy;
 mod principal;
+mod remembered;
 pub mod revocations;
 pub mod roles;
 pub mod routes;
