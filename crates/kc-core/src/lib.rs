@@ -6,6 +6,7 @@
 //! | protect a service by its settings | [`Keycloak`] |
 //! | say who may do what | [`rules`] |
 //! | decide by what Keycloak's Authorization Services hold, offline | [`policy`] |
+//! | have Keycloak itself decide, give permission tickets, register resources | [`uma`] |
 //! | check a token | [`validator::JwtValidator`] |
 //! | trust several realms at once | [`issuers`] |
 //! | write an adapter for a framework | [`Gate`], [`Caller`], [`routes`], [`wire::RequestView`] |
@@ -73,6 +74,7 @@ pub mod signature;
 pub mod token;
 mod token_cache;
 pub mod transport;
+pub mod uma;
 pub mod users;
 pub mod validator;
 pub mod wire;

@@ -34,8 +34,7 @@ struct Shared<Q, A, E> {
     under_way: Mutex<UnderWay<Q, A, E>>,
 }
 
-type Answers<Q, A> =
-    Cache<Q, Kept<A>, Bytes, foldhash::fast::RandomState, DefaultLifecycle<Q, Kept<A>>>;
+type Answers<Q, A> = Cache<Q, Kept<A>, Bytes, foldhash::fast::RandomState, DefaultLifecycle<Q, Kept<A>>>;
 type UnderWay<Q, A, E> = HashMap<Q, Coming<A, E>>;
 type Coming<A, E> = watch::Receiver<Option<Result<A, E>>>;
 

@@ -20,10 +20,13 @@ use crate::revocations::{MemoryRevocations, RealmRevocations, Revocations};
 use crate::roles::{KeycloakRoles, RoleExtractor};
 use crate::rules::AcrLevels;
 use crate::service_token::{ServiceTokenOptions, ServiceTokens};
-use crate::settings::{AuditLog, OpaqueTokens, Settings, SettingsError};
+use crate::settings::{AuditLog, AuthorizationMode, OpaqueTokens, Settings, SettingsError};
 use crate::transport::Transport;
 #[cfg(feature = "reqwest")]
 use crate::transport::{CircuitBreaker, ReqwestTransport, TransportOptions};
+use crate::uma::{
+    ClaimsOf, HybridPermissions, OnlinePermissions, PermissionDecider, ProtectionClient, UmaClient,
+};
 use crate::users::{Associate, LocalUsers, MemoryUsers, Stage, UserDirectory, UserPipeline};
 use crate::validator::{
     IntrospectionValidator, JwtValidator, MixedValidator, TokenValidator, UserinfoEndpoint,
@@ -56,6 +59,8 @@ pub struct KeycloakBuilder {
     clock: Option<Arc<dyn Clock>>,
     keys: Option<Arc<dyn KeySource>>,
     others: Vec<Settings>,
+    permission_tickets: bool,
+    push_claims: Option<Arc<ClaimsOf>>,
     revocations: Option<Arc<dyn Revocations>>,
     roles: Option<Arc<dyn RoleExtractor>>,
     transport: Option<Arc<dyn Transport>>,
@@ -95,6 +100,20 @@ impl KeycloakBuilder {
     /// and the audit among it, from those that [`build`](Self::build) gets.
     pub fn and(mut self, realm: Settings) -> Self {
         self.others.push(realm);
+        self
+    }
+
+    /// Gives callers who lack a permission a ticket for it, and accepts the permissions of the RPT that they come back with
+    /// ([`OnlinePermissions::tickets`]). Needs `KEYCLOAK_AUTHORIZATION` to be `online` or `hybrid`. Default: off.
+    pub fn permission_tickets(mut self) -> Self {
+        self.permission_tickets = true;
+        self
+    }
+
+    /// Sets what Keycloak is told about a request beside the caller's token, when it is asked about a permission
+    /// ([`OnlinePermissions::push_claims`]). Needs the same. Default: nothing.
+    pub fn push_claims(mut self, claims: Arc<ClaimsOf>) -> Self {
+        self.push_claims = Some(claims);
         self
     }
 
@@ -256,8 +275,22 @@ impl KeycloakBuilder {
             .audit(audit)
             .clock(Arc::clone(&clock))
             .trusted_proxies(settings.trusted_proxies().iter().copied());
-        let guard = match &authorization {
-            Some(file) => guard.authorization(file.clone()),
+        let permissions =
+            UmaClient::new(Arc::clone(&transport), uri(&endpoints.token())?, server.client_id());
+        let protection = ProtectionClient::new(
+            Arc::clone(&transport),
+            uri(&endpoints.protection())?,
+            service_tokens.clone(),
+        );
+        let online = Online {
+            settings,
+            client: permissions.clone(),
+            resources: protection.clone(),
+            tickets: self.permission_tickets,
+            claims: self.push_claims,
+        };
+        let guard = match online.decider(authorization.as_ref())? {
+            Some(decider) => guard.permissions(decider),
             None => guard,
         };
         let guard = self.authenticators.into_iter().fold(guard, |guard, one| guard.add_authenticator(one));
@@ -275,6 +308,8 @@ impl KeycloakBuilder {
         Ok(Keycloak {
             authorization,
             guard,
+            permissions,
+            protection,
             remotes,
             users,
             revocations,
@@ -442,6 +477,64 @@ fn authorization(
         SettingsError::unusable("KEYCLOAK_AUTHORIZATION_CONFIG", format!("{path:?}: {why}"), remedy)
     })?;
     Ok(Some(file.for_issuer(settings.keycloak()?.issuer())))
+}
+
+/// What permissions are decided with, beside the file.
+struct Online<'a> {
+    settings: &'a Settings,
+    client: UmaClient,
+    resources: ProtectionClient,
+    tickets: bool,
+    claims: Option<Arc<ClaimsOf>>,
+}
+
+impl Online<'_> {
+    /// Who decides about permissions.
+    fn decider(
+        self,
+        file: Option<&AuthorizationFile>,
+    ) -> Result<Option<Arc<dyn PermissionDecider>>, SettingsError> {
+        const MODE: &str = "KEYCLOAK_AUTHORIZATION";
+        match (self.settings.authorization(), file) {
+            (AuthorizationMode::Offline, _) if self.tickets || self.claims.is_some() => {
+                let what =
+                    "is offline, where there are neither permission tickets nor pushed claims".to_owned();
+                Err(SettingsError::unusable(MODE, what, "write online or hybrid"))
+            }
+            (AuthorizationMode::Offline, None) => Ok(None),
+            (AuthorizationMode::Offline, Some(file)) => Ok(Some(Arc::new(file.clone()))),
+            (AuthorizationMode::Online, Some(_)) => {
+                let what = "is online, where no file is read, and KEYCLOAK_AUTHORIZATION_CONFIG names one"
+                    .to_owned();
+                Err(SettingsError::unusable(MODE, what, "unset one of the two, or write hybrid"))
+            }
+            (AuthorizationMode::Online, None) => Ok(Some(Arc::new(self.online()?))),
+            (AuthorizationMode::Hybrid, None) => {
+                let what = "is hybrid, and there is no file to decide by first".to_owned();
+                Err(SettingsError::unusable(MODE, what, "set KEYCLOAK_AUTHORIZATION_CONFIG, or write online"))
+            }
+            (AuthorizationMode::Hybrid, Some(file)) => {
+                Ok(Some(Arc::new(HybridPermissions::new(file.clone(), self.online()?))))
+            }
+        }
+    }
+
+    fn online(self) -> Result<OnlinePermissions, SettingsError> {
+        let server = self.settings.keycloak()?;
+        if server.client_secret().is_none() {
+            let what =
+                "is not set, and which resource is the service's own is asked in the service's own name"
+                    .to_owned();
+            let remedy = "set it, or decide offline (KEYCLOAK_AUTHORIZATION)";
+            return Err(SettingsError::unusable("KEYCLOAK_CLIENT_SECRET", what, remedy));
+        }
+        let online = OnlinePermissions::new(self.client, self.resources, server.issuer());
+        let online = if self.tickets { online.tickets(server.endpoints().realm()) } else { online };
+        Ok(match self.claims {
+            Some(claims) => online.push_claims(claims),
+            None => online,
+        })
+    }
 }
 
 fn audit(settings: &Settings) -> Result<Arc<dyn AuditSink>, SettingsError> {

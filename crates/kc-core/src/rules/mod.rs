@@ -21,7 +21,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use self::evaluate::AcrLevels;
-pub(crate) use self::evaluate::{Question, Verdict};
+pub(crate) use self::evaluate::{Permission, Question, Verdict};
 use crate::principal::Principal;
 
 /// Who may pass. Nothing but what it says: a bare role name means the realm's or this client's role, never another
@@ -267,6 +267,13 @@ pub enum Denial {
     },
     /// These roles, out of those that are all needed.
     MissingRoles(Vec<String>),
+    /// A permission of Authorization Services.
+    Permission {
+        /// The resource's name; none: of whatever resource.
+        resource: Option<String>,
+        /// The scope.
+        scope: String,
+    },
     /// The login was not strong or not fresh enough (RFC 9470).
     StepUp {
         /// What `acr` has to be.
@@ -281,6 +288,9 @@ impl fmt::Display for Denial {
         match self {
             Self::Insufficient { scope: Some(scope) } => write!(f, "the scope {scope} is missing"),
             Self::Insufficient { scope: None } => f.write_str("none of the rights that would do"),
+            Self::Permission { resource, scope } => {
+                write!(f, "the permission {}#{scope} is missing", resource.as_deref().unwrap_or_default())
+            }
             Self::MissingRoles(roles) => write!(f, "missing roles: {}", roles.join(", ")),
             Self::StepUp { acr, max_age } => {
                 f.write_str("the login is not strong or fresh enough")?;
