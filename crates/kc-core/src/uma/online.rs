@@ -166,6 +166,11 @@ impl OnlinePermissions {
         }
     }
 
+    #[cfg(test)]
+    pub(super) fn remembered_bytes(&self) -> u64 {
+        self.decisions.weight()
+    }
+
     async fn id_of(&self, name: &str) -> Result<Id, AuthError> {
         let resources = &self.resources;
         let ask = |name: Name| {

@@ -217,6 +217,7 @@ fn stores_data_bases_proxies_zone_and_audit_log_are_typed() {
     );
     assert_eq!(settings.trusted_proxies().len(), 2);
     assert_eq!(settings.audit_log(), &AuditLog::File("/var/log/audit.jsonl".into()));
+    assert_eq!(settings.authorization(), AuthorizationMode::Hybrid);
     assert_eq!(settings.authorization_config(), Some(Path::new("authz.json")));
     assert_eq!(settings.authorization_time_zone(), "America/Argentina/Buenos_Aires");
     assert_eq!(load(&[("AUDIT_LOG", "off")]).audit_log(), &AuditLog::Off);
@@ -266,6 +267,7 @@ fn the_builder_has_the_same_defaults_and_every_setting() {
         ("KEYCLOAK_AUDIENCE", "a,b"),
         ("KEYCLOAK_ISSUER", "https://id.example.com/other"),
         ("KEYCLOAK_PUBLIC_KEY", ED25519),
+        ("KEYCLOAK_AUTHORIZATION", "hybrid"),
         ("KEYCLOAK_AUTHORIZATION_CONFIG", "authz.json"),
         ("KEYCLOAK_AUTHORIZATION_TIME_ZONE", "Europe/Berlin"),
         ("KEYCLOAK_EXEMPT_PATHS", "/metrics"),
