@@ -90,3 +90,8 @@ pub use principal::Principal;
 #[cfg(all(doctest, feature = "reqwest"))]
 #[doc = include_str!("../README.md")]
 mod readme {}
+
+/// The examples of `docs/authorization.md`, compiled as this crate's.
+#[cfg(all(doctest, feature = "reqwest"))]
+#[doc = include_str!("../../../docs/authorization.md")]
+mod authorization {}

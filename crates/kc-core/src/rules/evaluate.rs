@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use super::{Denial, Kind, Rule};
+use super::{Denial, Kind, Permission, Rule};
 use crate::clock::Clock;
 use crate::policy;
 use crate::principal::Principal;
@@ -54,13 +54,6 @@ pub(crate) struct Question<'a> {
     pub(crate) permissions: Option<&'a dyn PermissionDecider>,
     /// What they said, once they were asked.
     pub(crate) decided: &'a [(Permission, policy::Verdict)],
-}
-
-/// A permission that a rule asks for.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) struct Permission {
-    pub(crate) resource: Option<Cow<'static, str>>,
-    pub(crate) scope: Cow<'static, str>,
 }
 
 /// The answer.
@@ -129,7 +122,7 @@ impl Rule {
             Kind::Organization(alias) => {
                 granted(claims.organizations.iter().any(|organization| organization.alias == **alias))
             }
-            Kind::Permission { resource, scope } => permission(resource.as_ref(), scope, question),
+            Kind::Permission(wanted) => permission(wanted, question),
             Kind::RealmRole(role) => granted(roles.realm().contains(role)),
             Kind::Scope(scope) => {
                 if claims.scope.contains(scope) {
@@ -214,13 +207,10 @@ fn any(rules: &[Rule], question: &Question<'_>) -> Verdict {
     }
 }
 
-fn permission(
-    resource: Option<&Cow<'static, str>>,
-    scope: &Cow<'static, str>,
-    question: &Question<'_>,
-) -> Verdict {
+fn permission(wanted: &Permission, question: &Question<'_>) -> Verdict {
+    let Permission { resource, scope } = wanted;
     let denial = || Denial::Permission {
-        resource: resource.map(|resource| resource.clone().into_owned()),
+        resource: resource.clone().map(Cow::into_owned),
         scope: scope.clone().into_owned(),
     };
     let Some(permissions) = question.permissions else {
@@ -231,15 +221,14 @@ fn permission(
         );
         return Verdict::Undecided(denial());
     };
-    let said = question
-        .decided
-        .iter()
-        .find(|(permission, _)| permission.resource.as_ref() == resource && permission.scope == *scope);
-    let now = question.clock.now();
-    let asked =
-        PermissionRequest::new(question.principal, question.request, resource.map(AsRef::as_ref), scope, now);
-    match said.map(|(_, verdict)| *verdict).or_else(|| permissions.decide_now(&asked)) {
-        None => Verdict::AskPermission(Permission { resource: resource.cloned(), scope: scope.clone() }),
+    let said = question.decided.iter().find(|(known, _)| known == wanted).map(|(_, verdict)| *verdict);
+    let decide_now = || {
+        let (principal, now) = (question.principal, question.clock.now());
+        let asked = PermissionRequest::new(principal, question.request, resource.as_deref(), scope, now);
+        permissions.decide_now(&asked)
+    };
+    match said.or_else(decide_now) {
+        None => Verdict::AskPermission(wanted.clone()),
         Some(policy::Verdict::Grant) => Verdict::Granted,
         Some(policy::Verdict::Deny) => Verdict::Denied(denial()),
         Some(policy::Verdict::Indeterminate) => Verdict::Undecided(denial()),

@@ -125,8 +125,8 @@ fn text(object: &Object<'_>, name: &'static str) -> Result<Option<String>, &'sta
 
 /// Claims about the request that policies may look at beside those of the token: Keycloak's "pushed claims".
 ///
-/// Each has a list of values, the only form that Keycloak takes. It evaluates them for tokens of confidential clients; who
-/// asks with the token of a public one is refused.
+/// Each has a list of values, the only form that Keycloak takes. It evaluates them for tokens of confidential clients; with
+/// the token of a public one it refuses to decide.
 #[derive(Clone, Default, Eq, Hash, PartialEq)]
 pub struct PushedClaims(BTreeMap<String, Vec<String>>);
 
@@ -161,10 +161,10 @@ impl PushedClaims {
     }
 
     pub(super) fn bytes(&self) -> usize {
-        let size = |(name, values): (&String, &Vec<String>)| {
+        let sizes = self.0.iter().map(|(name, values)| {
             name.len() + values.iter().map(|value| value.len() + 32).sum::<usize>() + 64
-        };
-        self.0.iter().map(size).sum()
+        });
+        sizes.sum()
     }
 }
 

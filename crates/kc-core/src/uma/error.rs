@@ -52,6 +52,11 @@ impl UmaError {
             Self::Status { status, .. } if status.is_redirection() => {
                 "redirects are not followed: check scheme, host and base path of the Keycloak URL"
             }
+            Self::Status { status: StatusCode::FORBIDDEN, code: Some(code) }
+                if code.as_str() == "invalid_grant" =>
+            {
+                "claims were pushed with the token of a public client, which Keycloak does not allow"
+            }
             Self::Status { status: StatusCode::BAD_REQUEST, .. } => {
                 return format!(
                     "{self}: check that client `{client}` exists and has \"Authorization\" on (its setting under \
@@ -70,8 +75,7 @@ impl UmaError {
             }
             Self::TokenRefused => {
                 "the caller has logged out or is disabled; or Keycloak is asked by another host name than the token was \
-                 issued under: then set Keycloak's option `hostname`; or claims were pushed with the token of a public \
-                 client, which Keycloak does not allow"
+                 issued under: then set Keycloak's option `hostname`"
             }
             Self::Unaskable { .. } => "correct the rule",
             Self::Unknown { .. } => {

@@ -18,8 +18,6 @@ pub struct ResourceDescription {
     kind: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     icon_uri: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    owner: Option<String>,
     #[serde(rename = "ownerManagedAccess")]
     owner_managed_access: bool,
     uris: Vec<String>,
@@ -29,7 +27,7 @@ pub struct ResourceDescription {
 }
 
 impl ResourceDescription {
-    /// A resource of the service's own, with these scopes. A scope that the resource server does not have yet is made.
+    /// A resource with these scopes. A scope that the resource server does not have yet is made.
     #[must_use]
     pub fn new<S: Into<String>>(name: impl Into<String>, scopes: impl IntoIterator<Item = S>) -> Self {
         let scopes = scopes.into_iter().map(Into::into).collect();
@@ -54,13 +52,6 @@ impl ResourceDescription {
     #[must_use]
     pub fn icon(mut self, uri: impl Into<String>) -> Self {
         self.icon_uri = Some(uri.into());
-        self
-    }
-
-    /// Whose it is, by the user's id. Default: the service's own.
-    #[must_use]
-    pub fn owned_by(mut self, user_id: impl Into<String>) -> Self {
-        self.owner = Some(user_id.into());
         self
     }
 

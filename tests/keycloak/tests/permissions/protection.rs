@@ -56,21 +56,38 @@ async fn a_resource_is_created_read_changed_listed_and_deleted() {
     assert_eq!(api.own("work").await, Ok(None));
 }
 
+/// Since 26.6.2 the service cannot register for a user. Users can by themselves, and call theirs as the service calls its own.
 #[tokio::test]
-async fn a_users_resource_is_registered_by_the_service() {
+async fn a_users_resource_is_registered_in_their_name() {
     let server = Server::start().await;
+    let realm = &server.realm;
+    let path = format!("clients/{}", server.client.id());
+    let mut client = realm.read(&path).await;
+    client["directAccessGrantsEnabled"] = json!(true);
+    realm.administer(Method::PUT, &path, Some(&client)).await;
+    let owner = realm.temporary_user("owner", &[]).await;
+    let role = realm.read(&format!("{path}/roles/uma_protection")).await;
+    let roles = format!("users/{}/role-mappings/clients/{}", owner.id(), server.client.id());
+    realm.administer(Method::POST, &roles, Some(&json!([role]))).await;
+    let token = realm.log_in(server.client.name(), owner.name()).await.access;
+
     let api = server.protection();
-    let bob = server.token("bob").await;
-    let owner = token::claims(&bob)["sub"].as_str().unwrap().to_owned();
-    let album =
-        ResourceDescription::new("bobs", ["view"]).of_type("album").owned_by(&owner).managed_by_owner();
-    let created = api.create(&album).await.unwrap();
+    let theirs = ResourceDescription::new("store", ["view"]).of_type("album").managed_by_owner();
+    let created = api.create_for(&Secret::new(token.as_str()), &theirs).await.unwrap();
     let read = api.read(&created.id).await.unwrap();
-    assert_eq!((read.owner_id.as_deref(), read.owner_managed_access), (Some(owner.as_str()), true));
-    assert_eq!(api.list(&ResourceFilter::new().owner("bob")).await.unwrap(), [created.id.clone()]);
-    assert_eq!(api.own("bobs").await, Ok(None), "it is not the service's own");
-    let view = [Wanted::of(&created.id, ["view"])];
-    assert_eq!(server.allows("bob", &view).await, Ok(true));
+    assert_eq!((read.owner_id.as_deref(), read.owner_managed_access), (Some(owner.id()), true));
+    assert_eq!(api.list(&ResourceFilter::new().owner(owner.name())).await.unwrap(), [created.id.clone()]);
+    assert_eq!(
+        api.own("store").await.unwrap().as_ref(),
+        Some(&server.store),
+        "the service's own is another one"
+    );
+    let outcome =
+        server.uma().allows(&token, &[Wanted::of(&server.store, ["view"])], &PushedClaims::new()).await;
+    assert_eq!(outcome, Ok(false));
+    // Who has not the role may not.
+    let bob = realm.log_in(server.client.name(), "bob").await.access;
+    assert!(api.create_for(&Secret::new(bob), &theirs).await.is_err());
 }
 
 #[tokio::test]

@@ -8,7 +8,6 @@ fn album() -> ResourceDescription {
         .display_name("Album")
         .of_type("urn:photos:album")
         .icon("https://photos.test/i.png")
-        .owned_by("u1")
         .managed_by_owner()
         .uris(["/albums/*"])
         .attribute("colour", ["red", "blue"])
@@ -45,13 +44,23 @@ async fn a_resource_is_sent_whole_and_read_whole() {
     assert!(request.headers()["authorization"].is_sensitive());
     let sent: serde_json::Value = serde_json::from_slice(request.body()).unwrap();
     let expected = json!({ "name": "album", "displayName": "Album", "type": "urn:photos:album",
-        "icon_uri": "https://photos.test/i.png", "owner": "u1", "ownerManagedAccess": true, "uris": ["/albums/*"],
+        "icon_uri": "https://photos.test/i.png", "ownerManagedAccess": true, "uris": ["/albums/*"],
         "resource_scopes": ["view", "add"], "attributes": { "colour": ["red", "blue"] } });
     assert_eq!(sent, expected);
     // What is not said is taken away: Keycloak keeps attributes that nothing is said about.
     let bare = serde_json::to_value(ResourceDescription::new("a", [""; 0])).unwrap();
     let expected = json!({ "name": "a", "ownerManagedAccess": false, "uris": [], "resource_scopes": [], "attributes": {} });
     assert_eq!(bare, expected);
+}
+
+#[tokio::test]
+async fn a_users_resource_is_registered_with_the_users_token() {
+    let (realm, client) = setup(Answer::reply(201, answered()));
+    assert_eq!(client.create_for(&Secret::new("bobs"), &album()).await.unwrap().id, "r1");
+    assert_eq!(realm.protection.last().headers()["authorization"], "Bearer bobs");
+    assert_eq!(realm.tokens.requests(), 0);
+    let outcome = client.create_for(&Secret::new("a\nb"), &album()).await;
+    assert!(matches!(outcome, Err(ProtectionError::Unaskable { .. })), "{outcome:?}");
 }
 
 #[tokio::test]
