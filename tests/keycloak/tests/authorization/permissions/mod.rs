@@ -1,8 +1,5 @@
 //! Permissions that Keycloak itself decides about, permission tickets, and the Protection API.
 
-// Clippy lets tests panic; it knows their helper functions by this.
-#![cfg(test)]
-
 mod protection;
 mod rules;
 mod tickets;
