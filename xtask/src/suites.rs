@@ -321,7 +321,8 @@ fn doctests(workspace: &Workspace, log: &mut Log) -> Result<Outcome, Failure> {
     };
     let tallies = report.tallies.iter().map(|(library, tally)| (name(library), *tally)).collect();
     let issuers = BTreeMap::new();
-    let run = TestRun { success: ran.success, tallies, issuers, crashed: report.crashed };
+    let (failures, crashed) = (report.failures, report.crashed);
+    let run = TestRun { success: ran.success, tallies, issuers, failures, crashed };
     Ok(run.outcome(std::iter::empty()))
 }
 
@@ -347,6 +348,7 @@ fn real_keycloak(workspace: &Workspace, log: &mut Log) -> Result<Outcome, Failur
         for (name, tally) in other.tallies {
             run.tallies.entry(name).or_default().add(tally);
         }
+        run.failures.extend(other.failures);
         run.crashed.extend(other.crashed);
     }
     let packages = KEYCLOAK_TESTS.iter().map(|(package, _)| *package);

@@ -4,8 +4,10 @@ mod compare;
 mod decisions;
 mod live;
 mod model;
+mod open;
 mod reach;
 mod show;
+mod side;
 
 use std::ffi::OsString;
 use std::io::{self, Write as _};
@@ -20,7 +22,9 @@ use serde_json::Value;
 use self::compare::Change;
 use self::decisions::Decisions;
 use self::model::Model;
-use self::reach::{Side, Touched, Unguarded};
+use self::open::Unguarded;
+use self::reach::Touched;
+use self::side::Side;
 use super::options::{Line, file};
 
 const HELP: &str = "\
@@ -97,7 +101,7 @@ pub(super) fn main(arguments: &mut dyn Iterator<Item = OsString>) -> Result<Exit
     let (names, before, after) = if line.has("--live") { with_server(&line)? } else { two_files(&line)? };
     let changes = compare::changes(&before.model, &after.model);
     let touched = reach::touched(&before, &after, &changes)?;
-    let unguarded = reach::unguarded(&before, &after, &changes)?;
+    let unguarded = open::unguarded(&before, &after, &changes)?;
     let decisions = match line.one("--identities")? {
         None => None,
         Some(path) => {
@@ -160,8 +164,15 @@ fn two_files(line: &Line) -> Result<Sides, String> {
         [] => return Err("two files are missing, or --live; see --help".to_owned()),
         [_, _, third, ..] => return Err(format!("{third:?} is one argument too many; see --help")),
     };
-    let side = |path: &Path| side(&path.display().to_string(), &file(path)?, line, None);
-    Ok(((old.display().to_string(), new.display().to_string()), side(old)?, side(new)?))
+    let side = |path: &Path| side(&named(path), &file(path)?, line, None);
+    Ok(((named(old), named(new)), side(old)?, side(new)?))
+}
+
+fn named(path: &Path) -> String {
+    match path.as_os_str() == "-" {
+        true => "standard input".to_owned(),
+        false => path.display().to_string(),
+    }
 }
 
 fn with_server(line: &Line) -> Result<Sides, String> {
@@ -181,7 +192,7 @@ fn with_server(line: &Line) -> Result<Sides, String> {
             return Err(format!("{second:?} is one argument too many: --live stands for it; see --help"));
         }
     };
-    let name = path.display().to_string();
+    let name = named(path);
     let before = side(&name, &file(path)?, line, Some(&settings))?;
     let export = live::fetch(line, &settings)?;
     let server = settings.keycloak().map_err(|error| error.to_string())?;

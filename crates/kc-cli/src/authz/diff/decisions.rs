@@ -6,7 +6,7 @@ use kc_core::clock::UnixTime;
 use kc_core::policy::{AuthorizationConfig, IdentityClaims, Verdict};
 use serde::Serialize;
 
-use super::reach::{Side, shown};
+use super::side::{Side, shown};
 
 /// Somebody, by the claims of an access token.
 pub(super) struct Caller {

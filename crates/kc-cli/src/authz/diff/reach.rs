@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use kc_core::clock::UnixTime;
-use kc_core::policy::{AuthorizationConfig, IdentityClaims, Verdict};
 use serde::Serialize;
 
 use super::compare::{Change, How, What};
 use super::model::{Item, Key, Model, Named};
+use super::open::Open;
+use super::side::{Asked, Side, nobody, shown};
 
 /// A permission that may decide otherwise than before.
 #[derive(Debug, Eq, PartialEq, Serialize)]
@@ -21,33 +22,6 @@ pub(super) struct Touched {
     pub(super) names: Vec<String>,
 }
 
-/// A resource or scope that differs, and that no permission is about before or after.
-#[derive(Debug, Eq, PartialEq, Serialize)]
-pub(super) struct Unguarded {
-    /// As in [`Touched::on`].
-    pub(super) about: String,
-    pub(super) before: Open,
-    pub(super) after: Open,
-}
-
-/// Who is let in where no permission is asked.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum Open {
-    /// There is a permission that decides.
-    ByPermission,
-    /// The server is PERMISSIVE or DISABLED.
-    Everybody,
-    Nobody,
-    NotThere,
-}
-
-/// One of the two configurations.
-pub(super) struct Side {
-    pub(super) model: Model,
-    pub(super) config: AuthorizationConfig,
-}
-
 /// The permissions that are touched by changes on which a decision can depend, by name.
 pub(super) fn touched(before: &Side, after: &Side, changes: &[Change]) -> Result<Vec<Touched>, String> {
     let changed = |what: What| {
@@ -59,6 +33,8 @@ pub(super) fn touched(before: &Side, after: &Side, changes: &[Change]) -> Result
     let about = [about(before)?, about(after)?];
     let nobody = nobody()?;
     let mut touched = Vec::new();
+    // Many permissions are about the same.
+    let mut opened: BTreeMap<Asked, bool> = BTreeMap::new();
     let names: BTreeSet<&Key> =
         before.model.permissions.keys().chain(after.model.permissions.keys()).collect();
     for key in names {
@@ -83,9 +59,13 @@ pub(super) fn touched(before: &Side, after: &Side, changes: &[Change]) -> Result
             }
         }
         if !because.is_empty() {
-            let open = asks.iter().any(|(resource, scope)| {
-                let open = |side: &Side| side.open(&nobody, resource.as_deref(), scope.as_deref());
-                [before, after].into_iter().any(|side| open(side) == Open::Everybody)
+            let open = asks.into_iter().any(|asked: &Asked| {
+                *opened.entry(asked.clone()).or_insert_with(|| {
+                    let (resource, scope) = (asked.0.as_deref(), asked.1.as_deref());
+                    [before, after]
+                        .into_iter()
+                        .any(|side| side.open(&nobody, resource, scope) == Open::Everybody)
+                })
             });
             if open {
                 named.insert("everybody, where no permission applies".to_owned());
@@ -108,79 +88,6 @@ fn passive(how: How) -> &'static str {
         How::Changed => "was changed",
     }
 }
-
-/// `resource#scope`, as Keycloak writes what is asked for.
-pub(super) fn shown(resource: Option<&str>, scope: Option<&str>) -> String {
-    match scope {
-        Some(scope) => format!("{}#{scope}", resource.unwrap_or_default()),
-        None => resource.unwrap_or_default().to_owned(),
-    }
-}
-
-/// The resources and scopes that differ, where that opens or closes them without a permission.
-pub(super) fn unguarded(before: &Side, after: &Side, changes: &[Change]) -> Result<Vec<Unguarded>, String> {
-    let nobody = nobody()?;
-    let mut differing: BTreeSet<Asked> = BTreeSet::new();
-    for change in changes.iter().filter(|change| change.decides) {
-        match change.what {
-            What::Resource => {
-                let scopes =
-                    [before, after].map(|side| side.config.scopes_of(&change.name).unwrap_or_default());
-                let of = |scope: Option<&str>| (Some(change.name.clone()), scope.map(str::to_owned));
-                differing.extend(scopes.concat().into_iter().map(|scope| of(Some(scope))));
-                if scopes.iter().any(Vec::is_empty) {
-                    differing.insert(of(None));
-                }
-            }
-            What::Scope => {
-                differing.insert((None, Some(change.name.clone())));
-            }
-            What::Setting | What::Policy | What::Permission => {}
-        }
-    }
-    let mut unguarded = Vec::new();
-    for (resource, scope) in differing {
-        let open = |side: &Side| side.open(&nobody, resource.as_deref(), scope.as_deref());
-        let (before, after) = (open(before), open(after));
-        let without = [before, after].iter().any(|open| matches!(open, Open::Everybody | Open::Nobody));
-        if before != after && without {
-            unguarded.push(Unguarded { about: shown(resource.as_deref(), scope.as_deref()), before, after });
-        }
-    }
-    Ok(unguarded)
-}
-
-/// Somebody of whom nothing is known.
-fn nobody() -> Result<IdentityClaims, String> {
-    IdentityClaims::from_json(b"{}").map_err(|error| error.to_string())
-}
-
-impl Side {
-    fn open(&self, nobody: &IdentityClaims, resource: Option<&str>, scope: Option<&str>) -> Open {
-        let there = match (resource, scope) {
-            (Some(resource), Some(scope)) => {
-                self.config.scopes_of(resource).is_some_and(|scopes| scopes.contains(&scope))
-            }
-            (Some(resource), None) => self.config.resources().any(|name| name == resource),
-            (None, Some(scope)) => self.config.scopes().any(|name| name == scope),
-            (None, None) => false,
-        };
-        if !there {
-            return Open::NotThere;
-        }
-        let scopes: Vec<&str> = scope.into_iter().collect();
-        let explained = self.config.explain(&nobody.identity(), resource, &scopes, UnixTime::from_secs(0));
-        let guarded = explained.resources.iter().any(|trace| !trace.permissions.is_empty());
-        match explained.decision {
-            _ if guarded => Open::ByPermission,
-            Verdict::Grant => Open::Everybody,
-            Verdict::Deny | Verdict::Indeterminate => Open::Nobody,
-        }
-    }
-}
-
-/// A resource or none, a scope or none.
-type Asked = (Option<String>, Option<String>);
 
 /// What each permission is about. What applies to what is the evaluator's business (types, wildcards, resources of users),
 /// so it is asked what it would look at; who asks does not matter.
@@ -306,26 +213,8 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::super::compare::changes;
+    use super::super::side::tests::{file, side};
     use super::*;
-
-    fn side(file: &Value) -> Side {
-        let config = AuthorizationConfig::from_json(file.to_string().as_bytes()).unwrap();
-        Side { model: Model::read(file, None), config }
-    }
-
-    fn file() -> Value {
-        let policy =
-            |name: &str, kind: &str, config: Value| json!({ "name": name, "type": kind, "config": config });
-        json!({ "scopes": ["view", "edit", "loose"],
-            "resources": [{ "name": "store", "type": "t", "scopes": ["view", "edit"] }, { "name": "shed", "type": "t" }],
-            "policies": [
-                policy("staff", "role", json!({ "roles": r#"[{"id":"staff"},{"id":"api/clerk","required":true}]"# })),
-                policy("alice", "user", json!({ "users": r#"["alice"]"# })),
-                policy("both", "aggregate", json!({ "applyPolicies": r#"["staff","alice"]"# })),
-                policy("view", "scope", json!({ "resources": r#"["store"]"#, "scopes": r#"["view"]"#, "applyPolicies": r#"["both"]"# })),
-                policy("typed", "resource", json!({ "defaultResourceType": "t", "applyPolicies": r#"["alice"]"# })),
-                policy("loose", "scope", json!({ "scopes": r#"["loose"]"#, "applyPolicies": r#"["staff"]"# }))] })
-    }
 
     fn touched_by(change: impl Fn(&mut Value)) -> Vec<Touched> {
         let (before, mut after) = (file(), file());
@@ -384,43 +273,6 @@ mod tests {
                 "user alice"
             ]
         );
-    }
-
-    fn unguarded_by(change: impl Fn(&mut Value)) -> Vec<(String, Open, Open)> {
-        let mut before = file();
-        before["policyEnforcementMode"] = json!("PERMISSIVE");
-        let mut after = before.clone();
-        change(&mut after);
-        let (before, after) = (side(&before), side(&after));
-        let changes = changes(&before.model, &after.model);
-        let unguarded = unguarded(&before, &after, &changes).unwrap();
-        unguarded.into_iter().map(|one| (one.about, one.before, one.after)).collect()
-    }
-
-    #[test]
-    fn what_is_open_to_everybody_without_a_permission_is_told_so() {
-        let new = |file: &mut Value| {
-            file["resources"].as_array_mut().unwrap().push(json!({ "name": "new" }));
-        };
-        assert_eq!(unguarded_by(new), [("new".to_owned(), Open::NotThere, Open::Everybody)]);
-        let enforcing = |file: &mut Value| {
-            new(file);
-            file["policyEnforcementMode"] = json!("ENFORCING");
-        };
-        assert_eq!(unguarded_by(enforcing), [("new".to_owned(), Open::NotThere, Open::Nobody)]);
-        let untyped = |file: &mut Value| file["resources"][1]["type"] = Value::Null;
-        assert_eq!(unguarded_by(untyped), [("shed".to_owned(), Open::ByPermission, Open::Everybody)]);
-        let with_scope = |file: &mut Value| {
-            file["resources"]
-                .as_array_mut()
-                .unwrap()
-                .push(json!({ "name": "new", "scopes": ["loose", "edit"] }));
-        };
-        // About the other scope there is a permission whatever the resource.
-        assert_eq!(unguarded_by(with_scope), [("new#edit".to_owned(), Open::NotThere, Open::Everybody)]);
-        let scope = |file: &mut Value| file["scopes"].as_array_mut().unwrap().push(json!("free"));
-        assert_eq!(unguarded_by(scope), [("#free".to_owned(), Open::NotThere, Open::Everybody)]);
-        assert_eq!(unguarded_by(|file| file["policies"][1]["logic"] = json!("NEGATIVE")), []);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::fmt;
 use super::Report;
 use super::compare::{Change, How, Member, Said, What};
 use super::decisions::Differs;
-use super::reach::Open;
+use super::open::Open;
 
 /// Longer texts (scripts) are cut.
 const LONGEST: usize = 160;
