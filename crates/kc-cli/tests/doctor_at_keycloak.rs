@@ -140,7 +140,7 @@ fn cases(scene: &Scene) -> Vec<Case> {
             "no secret",
             variables(&[("KEYCLOAK_CLIENT_SECRET", "")]),
             "client-secret",
-            "warning",
+            "note",
             &["is not set", "Credentials"],
         ),
         Case(
@@ -161,7 +161,7 @@ fn cases(scene: &Scene) -> Vec<Case> {
             "no service account",
             Broken::Client(json!({ "serviceAccountsEnabled": false })),
             "service-account",
-            "warning",
+            "note",
             &["Service account roles on"],
         ),
         Case(

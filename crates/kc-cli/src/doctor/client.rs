@@ -115,7 +115,7 @@ pub(super) fn client_secret(facts: &Facts) -> Judged {
         )
         .into()),
         (false, true) => Ok(Verdict::Idle("the client is public and no secret is set".to_owned())),
-        (false, false) => Ok(Finding::warning(
+        (false, false) => Ok(Finding::note(
             format!("KEYCLOAK_CLIENT_SECRET is not set, but the client {id:?} has a secret"),
             "Bearer tokens are checked all the same; browser login, introspection and tokens of the service itself are not \
              possible.",
@@ -153,7 +153,7 @@ pub(super) fn service_account(facts: &Facts) -> Judged {
     let answer = asked(&facts.token)?;
     match answer.error() {
         (_, description) if description.contains("not enabled to retrieve service account") => {
-            Ok(Finding::warning(
+            Ok(Finding::note(
                 format!("the client {id:?} has no service account"),
                 "The service gets no token of its own (service_token_unavailable), and this program cannot look at one.",
                 format!("Clients > {id} > Settings > Capability config: Service account roles on"),

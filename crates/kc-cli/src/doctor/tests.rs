@@ -223,6 +223,7 @@ fn clocks_apart_by_more_than_the_leeway_are_an_error_either_way() {
     let at = |seconds: i64| {
         let mut claims = claims();
         claims["iat"] = json!(NOW + seconds);
+        claims["exp"] = json!(NOW + seconds + 300);
         Facts { claims: Some(claims), ..facts() }
     };
     for seconds in [-5, 0, 5] {
@@ -296,6 +297,50 @@ fn a_lightweight_token_has_its_audience_at_introspection() {
     let introspects = with(builder().opaque_tokens(kc_core::settings::OpaqueTokens::Introspect));
     let all = found(&Facts { claims: Some(light), ..introspects });
     assert!(all.iter().all(|(name, ..)| *name == "web-origins"), "{all:?}");
+}
+
+#[test]
+fn a_client_without_a_service_account_has_its_audience_by_its_mappers() {
+    let off = json!({ "error": "unauthorized_client",
+        "error_description": "Client not enabled to retrieve service account" });
+    let mapper = |audience: &str| {
+        json!([{ "protocolMapper": "oidc-audience-mapper",
+            "config": { "included.client.audience": audience, "access.token.claim": "true" } }])
+    };
+    for (audience, line) in [
+        ("svc", "  ✓ audience-mapper       the client has a mapper for it"),
+        ("other", "  - audience-mapper       not checked: there is no token of the client to look at"),
+    ] {
+        let missing = || Err(Missing::because("there is no token of the client to look at"));
+        let facts = Facts {
+            token: answer(401, off.clone()),
+            claims: None,
+            introspection: missing(),
+            userinfo: missing(),
+            ..client_with("protocolMappers", mapper(audience))
+        };
+        let table = report(&facts).table(false);
+        assert!(table.contains(line), "{table}");
+        let found = found(&facts);
+        assert!(
+            found.iter().any(|(name, how, _)| (*name, *how) == ("service-account", Severity::Note)),
+            "{found:?}"
+        );
+    }
+}
+
+#[test]
+fn the_lifetime_is_that_of_the_token() {
+    let living = |seconds: i64| {
+        let mut claims = claims();
+        claims["exp"] = json!(NOW + seconds);
+        Facts { claims: Some(claims), ..facts() }
+    };
+    for seconds in [300, 900] {
+        assert_eq!(found(&living(seconds)), []);
+    }
+    one(&living(901), "token-lifetime", Severity::Warning, &["901 s", "Access Token Lifespan: 5 Minutes"]);
+    one(&living(299), "token-lifetime", Severity::Note, &["299 s"]);
 }
 
 #[test]
