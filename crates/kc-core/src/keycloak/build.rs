@@ -8,7 +8,6 @@ use http::Uri;
 use super::{Keycloak, Parts, Remote, ResourceMetadata};
 use crate::audit::{AuditSink, JsonLines, NoAudit};
 use crate::authenticator::{Authenticator, BearerAuthenticator};
-use crate::client::ClientAuthentication;
 use crate::clock::{Clock, SystemClock};
 use crate::guard::Guard;
 use crate::introspection::{CachedIntrospector, HttpIntrospector, Introspector};
@@ -20,7 +19,8 @@ use crate::revocations::{MemoryRevocations, RealmRevocations, Revocations};
 use crate::roles::{KeycloakRoles, RoleExtractor};
 use crate::rules::AcrLevels;
 use crate::service_token::{ServiceTokenOptions, ServiceTokens};
-use crate::settings::{AuditLog, AuthorizationMode, OpaqueTokens, Settings, SettingsError};
+use crate::settings::{AuditLog, AuthorizationMode, ClientProof, OpaqueTokens, Settings, SettingsError};
+use crate::token_exchange::TokenExchange;
 use crate::transport::Transport;
 #[cfg(feature = "reqwest")]
 use crate::transport::{CircuitBreaker, ReqwestTransport, TransportOptions};
@@ -249,13 +249,19 @@ impl KeycloakBuilder {
             .remember(settings.token_cache_bytes())
             .clock(Arc::clone(&clock));
         let bearer = Arc::new(bearer);
-        let authentication = authentication(settings)?;
+        let authentication = server.client_authentication();
         let service_tokens = ServiceTokens::new(
             Arc::clone(&transport),
             uri(&endpoints.token())?,
             authentication.clone(),
             Arc::clone(&clock),
             ServiceTokenOptions::default(),
+        );
+        let token_exchange = TokenExchange::new(
+            Arc::clone(&transport),
+            uri(&endpoints.token())?,
+            authentication.clone(),
+            Arc::clone(&clock),
         );
         let exempt = ExemptPaths::new(settings.exempt_paths()).map_err(|error| {
             SettingsError::unusable("KEYCLOAK_EXEMPT_PATHS", error.to_string(), "correct the path")
@@ -314,6 +320,7 @@ impl KeycloakBuilder {
             users,
             revocations,
             service_tokens,
+            token_exchange,
             cors,
             metadata,
             completion,
@@ -324,11 +331,16 @@ impl KeycloakBuilder {
 
 #[cfg(feature = "reqwest")]
 fn own_transport(settings: &Settings) -> Result<Arc<dyn Transport>, SettingsError> {
-    let options = TransportOptions {
-        timeout: settings.http_timeout(),
-        extra_roots_pem: settings.ca_pem().map(<[u8]>::to_vec),
-        ..TransportOptions::default()
-    };
+    let mut options = TransportOptions { timeout: settings.http_timeout(), ..TransportOptions::default() };
+    if let ClientProof::Certificate(pem) = settings.keycloak()?.client_proof() {
+        options.client_identity_pem = Some(pem.clone());
+        // By itself first, so that the message names the right setting.
+        ReqwestTransport::new(options.clone()).map_err(|error| {
+            let remedy = "give the certificate and the private key that it was made for";
+            SettingsError::unusable("KEYCLOAK_CLIENT_CERTIFICATE_FILE", error.to_string(), remedy)
+        })?;
+    }
+    options.extra_roots_pem = settings.ca_pem().map(<[u8]>::to_vec);
     let transport = ReqwestTransport::new(options).map_err(|error| {
         let remedy = "give PEM certificates, or leave it unset to trust the system's";
         SettingsError::unusable("KEYCLOAK_CA_FILE", error.to_string(), remedy)
@@ -407,7 +419,7 @@ impl Realm<'_> {
         let introspector = HttpIntrospector::new(
             Arc::clone(&self.transport),
             uri(&server.endpoints().introspection())?,
-            authentication(self.settings)?,
+            server.client_authentication(),
             Arc::clone(self.clock),
         );
         let introspector: Arc<dyn Introspector> = Arc::new(introspector);
@@ -449,14 +461,6 @@ impl Realm<'_> {
         };
         Ok(TrustedIssuer::new(server.realm(), validator, roles).introspector(introspector))
     }
-}
-
-fn authentication(settings: &Settings) -> Result<ClientAuthentication, SettingsError> {
-    let server = settings.keycloak()?;
-    Ok(match server.client_secret() {
-        Some(secret) => ClientAuthentication::client_secret_post(server.client_id(), secret.clone()),
-        None => ClientAuthentication::public(server.client_id()),
-    })
 }
 
 /// The exported authorization configuration, if the settings name one.
@@ -522,9 +526,9 @@ impl Online<'_> {
 
     fn online(self) -> Result<OnlinePermissions, SettingsError> {
         let server = self.settings.keycloak()?;
-        if server.client_secret().is_none() {
+        if *server.client_proof() == ClientProof::None {
             let what =
-                "is not set, and which resource is the service's own is asked in the service's own name"
+                "is not set, nor KEYCLOAK_CLIENT_KEY_FILE or KEYCLOAK_CLIENT_CERTIFICATE_FILE, and which resource is the service's own is asked in the service's own name"
                     .to_owned();
             let remedy = "set it, or decide offline (KEYCLOAK_AUTHORIZATION)";
             return Err(SettingsError::unusable("KEYCLOAK_CLIENT_SECRET", what, remedy));
