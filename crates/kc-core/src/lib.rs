@@ -99,3 +99,8 @@ mod readme {}
 #[cfg(all(doctest, feature = "reqwest"))]
 #[doc = include_str!("../../../docs/authorization.md")]
 mod authorization {}
+
+/// The examples of `docs/call-other-services.md`, compiled as this crate's.
+#[cfg(all(doctest, feature = "reqwest"))]
+#[doc = include_str!("../../../docs/call-other-services.md")]
+mod call_other_services {}

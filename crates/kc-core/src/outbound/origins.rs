@@ -110,7 +110,8 @@ mod tests {
 
     #[test]
     fn an_origin_is_scheme_host_and_port_and_nothing_near_it() {
-        let origins = Origins::new(["https://a.example", "https://b.example:8443/", "http://localhost:9000"]).unwrap();
+        let origins =
+            Origins::new(["https://a.example", "https://b.example:8443/", "http://localhost:9000"]).unwrap();
         for yes in [
             "https://a.example/x?y#z",
             "https://A.EXAMPLE:443/",

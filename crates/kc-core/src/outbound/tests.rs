@@ -7,7 +7,7 @@ use http::Uri;
 use reqwest::{Body, Method, Request, Url};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
 use crate::client::ClientAuthentication;
@@ -28,12 +28,11 @@ impl Service {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let seen: Arc<Mutex<Vec<String>>> = Arc::default();
-        let (keep, answers) = (Arc::clone(&seen), answers.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>());
+        let (keep, answers) =
+            (Arc::clone(&seen), answers.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>());
         tokio::spawn(async move {
             while let Ok((mut stream, _)) = listener.accept().await {
-                let mut request = vec![0; 8192];
-                let length = stream.read(&mut request).await.unwrap();
-                let text = String::from_utf8_lossy(&request[..length]).to_lowercase();
+                let text = whole_request(&mut stream).await;
                 let nth = {
                     let mut seen = keep.lock().unwrap();
                     seen.push(text);
@@ -57,6 +56,23 @@ impl Service {
             request.lines().find_map(|line| line.strip_prefix("authorization: bearer ")).map(str::to_owned)
         };
         self.seen.lock().unwrap().iter().map(of).collect()
+    }
+}
+
+/// In lower case, with the body that `content-length` announces.
+async fn whole_request(stream: &mut TcpStream) -> String {
+    let (mut text, mut buffer) = (String::new(), [0; 8192]);
+    loop {
+        let length = stream.read(&mut buffer).await.unwrap();
+        text += &String::from_utf8_lossy(&buffer[..length]).to_lowercase();
+        if let Some((head, body)) = text.split_once("\r\n\r\n") {
+            let announced = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+            if length == 0 || body.len() >= announced.map_or(0, |length| length.parse().unwrap()) {
+                return text;
+            }
+        } else if length == 0 {
+            return text;
+        }
     }
 }
 
@@ -106,7 +122,8 @@ fn get(service: &Service) -> Request {
 
 const OK: &str = "200 OK";
 const PLAIN_401: &str = "401 Unauthorized";
-const INVALID_TOKEN: &str = "401 Unauthorized\r\nwww-authenticate: Bearer realm=\"r\", error=\"invalid_token\"";
+const INVALID_TOKEN: &str =
+    "401 Unauthorized\r\nwww-authenticate: Bearer realm=\"r\", error=\"invalid_token\"";
 
 #[tokio::test]
 async fn a_listed_service_gets_the_token_and_it_is_fetched_once() {
@@ -241,7 +258,10 @@ async fn reqwest_itself_takes_the_header_off_when_a_redirect_leaves_the_origin()
     let service = Service::start(&[&format!("302 Found\r\nlocation: {}", other.origin())]).await;
     let plain = reqwest::Client::builder().no_proxy().build().unwrap();
     let answer = plain.get(service.origin()).bearer_auth("t1").send().await.unwrap();
-    assert_eq!((answer.status().as_u16(), service.tokens(), other.tokens()), (200, some(&["t1"]), vec![None]));
+    assert_eq!(
+        (answer.status().as_u16(), service.tokens(), other.tokens()),
+        (200, some(&["t1"]), vec![None])
+    );
 }
 
 #[tokio::test]

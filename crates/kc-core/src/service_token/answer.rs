@@ -24,23 +24,23 @@ pub(crate) struct Granted {
 impl Granted {
     /// The token in `body` (RFC 6749 §5.1), or what is wrong with it.
     pub(crate) fn read(body: &[u8]) -> Result<Self, &'static str> {
-    let object = client::object(body)?;
-    match object.get("token_type") {
-        Some(Value::String(token_type)) if token_type.eq_ignore_ascii_case("Bearer") => {}
-        _ => return Err("`token_type` is not Bearer"),
+        let object = client::object(body)?;
+        match object.get("token_type") {
+            Some(Value::String(token_type)) if token_type.eq_ignore_ascii_case("Bearer") => {}
+            _ => return Err("`token_type` is not Bearer"),
+        }
+        let Some(Value::String(access_token)) = object.get("access_token") else {
+            return Err("`access_token` is no string");
+        };
+        if !is_token68(access_token) {
+            return Err("`access_token` cannot stand in an Authorization header");
+        }
+        Ok(Self {
+            access_token: Secret::new(access_token.as_ref()),
+            lifetime: lifetime(&object)?,
+            not_before: not_before(&object)?,
+        })
     }
-    let Some(Value::String(access_token)) = object.get("access_token") else {
-        return Err("`access_token` is no string");
-    };
-    if !is_token68(access_token) {
-        return Err("`access_token` cannot stand in an Authorization header");
-    }
-    Ok(Self {
-        access_token: Secret::new(access_token.as_ref()),
-        lifetime: lifetime(&object)?,
-        not_before: not_before(&object)?,
-    })
-}
 }
 
 fn lifetime(object: &Object<'_>) -> Result<Duration, &'static str> {

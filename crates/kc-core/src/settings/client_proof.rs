@@ -29,7 +29,8 @@ pub(super) fn read(values: &Values, files: &Files) -> Result<ClientProof, Settin
         (None, None, None) => Ok(ClientProof::None),
         (Some(secret), None, None) => Ok(ClientProof::Secret(secret)),
         (Some(_), key, _) => {
-            let name = if key.is_some() { variables::CLIENT_KEY_FILE } else { variables::CLIENT_CERTIFICATE_FILE };
+            let name =
+                if key.is_some() { variables::CLIENT_KEY_FILE } else { variables::CLIENT_CERTIFICATE_FILE };
             let what = format!("is set, and {} too", values.name(variables::CLIENT_SECRET));
             let remedy = "unset the one that the client's Credentials tab does not ask for";
             Err(values.error(name, Problem::malformed(what, remedy)))
@@ -45,7 +46,8 @@ pub(super) fn read(values: &Values, files: &Files) -> Result<ClientProof, Settin
                 Some(key) => (variables::CLIENT_KEY_FILE, key),
                 None => (variables::CLIENT_CERTIFICATE_FILE, &certificate),
             };
-            SigningKey::read(holder, None, None).map_err(|error| unusable(values, name, &error.to_string()))?;
+            SigningKey::read(holder, None, None)
+                .map_err(|error| unusable(values, name, &error.to_string()))?;
             let pem = match &key {
                 Some(key) => Secret::new(format!("{}\n{}", certificate.expose(), key.expose())),
                 None => certificate,
@@ -67,7 +69,10 @@ fn file(values: &Values, files: &Files, name: &str) -> Result<Option<Secret>, Se
 
 fn unusable(values: &Values, name: &str, what: &str) -> SettingsError {
     let what = format!("names a file that cannot be used ({what})");
-    values.error(name, Problem::new(Defect::Malformed, what, "make the key anew if it is not what it should be"))
+    values.error(
+        name,
+        Problem::new(Defect::Malformed, what, "make the key anew if it is not what it should be"),
+    )
 }
 
 fn algorithm(text: &str) -> Result<Algorithm, Problem> {

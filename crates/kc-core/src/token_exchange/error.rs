@@ -165,22 +165,25 @@ pub(super) fn refused(
         (StatusCode::BAD_REQUEST, Some("invalid_scope"), _) => {
             TokenExchangeError::ScopeRefused { target: target() }
         }
-        (StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED, Some("invalid_client" | "unauthorized_client"), _) => {
-            TokenExchangeError::ClientRefused { status, code }
-        }
+        (
+            StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED,
+            Some("invalid_client" | "unauthorized_client"),
+            _,
+        ) => TokenExchangeError::ClientRefused { status, code },
         _ => TokenExchangeError::Refused { status, code },
     }
 }
 
 impl fmt::Display for TokenExchangeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let with_code = |f: &mut fmt::Formatter<'_>, what: &str, status: &StatusCode, code: &Option<ErrorCode>| {
-            write!(f, "{what} ({}", status.as_u16())?;
-            match code {
-                Some(code) => write!(f, " {code})"),
-                None => f.write_str(")"),
-            }
-        };
+        let with_code =
+            |f: &mut fmt::Formatter<'_>, what: &str, status: &StatusCode, code: &Option<ErrorCode>| {
+                write!(f, "{what} ({}", status.as_u16())?;
+                match code {
+                    Some(code) => write!(f, " {code})"),
+                    None => f.write_str(")"),
+                }
+            };
         match self {
             Self::AudienceNotAvailable { target } => {
                 write!(f, "Keycloak exchanges the token, but not for {target}")

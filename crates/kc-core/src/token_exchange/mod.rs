@@ -248,8 +248,10 @@ impl Asker {
         if !scope.is_empty() {
             form.push(("scope", &scope));
         }
-        let request =
-            self.authentication.post(&self.endpoint, &form, asked_at).map_err(TokenExchangeError::Unsigned)?;
+        let request = self
+            .authentication
+            .post(&self.endpoint, &form, asked_at)
+            .map_err(TokenExchangeError::Unsigned)?;
         let answer = self.transport.send(request).await.map_err(TokenExchangeError::Unreachable)?;
         if !answer.status().is_success() {
             return Err(error::refused(&self.authentication, &question.subject, &question.target, &answer));

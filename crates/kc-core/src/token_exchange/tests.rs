@@ -186,11 +186,7 @@ async fn every_refusal_is_told_apart_and_has_its_remedy() {
             TokenExchangeError::ScopeRefused { target: target() },
             "Optional",
         ),
-        (
-            refusal(400, "invalid_request", "Invalid token"),
-            TokenExchangeError::SubjectRefused,
-            "answer 401",
-        ),
+        (refusal(400, "invalid_request", "Invalid token"), TokenExchangeError::SubjectRefused, "answer 401"),
         (
             refusal(401, "unauthorized_client", "Invalid client or Invalid client credentials"),
             TokenExchangeError::ClientRefused {
@@ -212,11 +208,7 @@ async fn every_refusal_is_told_apart_and_has_its_remedy() {
             TokenExchangeError::Refused { status: StatusCode::FOUND, code: None },
             "redirects are not followed",
         ),
-        (
-            Answer::reply(200, "<html>"),
-            TokenExchangeError::Nonsense { what: "not JSON" },
-            "is there a proxy",
-        ),
+        (Answer::reply(200, "<html>"), TokenExchangeError::Nonsense { what: "not JSON" }, "is there a proxy"),
         (
             Answer::Fail(TransportError::Broken),
             TokenExchangeError::Unreachable(TransportError::Broken),
