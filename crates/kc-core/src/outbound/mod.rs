@@ -10,7 +10,8 @@ mod client;
 #[cfg(feature = "reqwest")]
 mod error;
 mod origins;
-#[cfg(all(test, feature = "reqwest"))]
+#[cfg(feature = "reqwest")]
+#[cfg(test)]
 mod tests;
 
 #[cfg(feature = "reqwest")]

@@ -36,7 +36,7 @@ async fn guarded(keycloak: Keycloak, rule: Rule) -> Guarded {
             let text = String::from_utf8(request).unwrap();
             let token = text.lines().find_map(|line| line.strip_prefix("authorization: Bearer "));
             let token = Secret::new(token.unwrap_or_default());
-            let status = match admitted(&keycloak, &token, rule).await {
+            let status = match admitted(&keycloak, &token, rule.clone()).await {
                 Ok(_) => 200,
                 Err(status) => status,
             };

@@ -199,7 +199,10 @@ fn elements(mut der: &[u8]) -> Vec<&[u8]> {
     all
 }
 
-fn rsa_jwk() -> (Value, Vec<u8>) {
+/// A private JWK, and the public key as the library's verifier takes it.
+type PrivateAndPublic = (Value, Vec<u8>);
+
+fn rsa_jwk() -> PrivateAndPublic {
     let (der, public) = rsa();
     let pkcs8 = elements(elements(&der)[0]);
     let pkcs1 = elements(elements(pkcs8[2])[0]);
@@ -214,7 +217,7 @@ fn rsa_jwk() -> (Value, Vec<u8>) {
     (jwk, public)
 }
 
-fn ec_jwk(curve: &'static EcdsaSigningAlgorithm, name: &str) -> (Value, Vec<u8>) {
+fn ec_jwk(curve: &'static EcdsaSigningAlgorithm, name: &str) -> PrivateAndPublic {
     let (pair, public) = ec(curve);
     let (x, y) = public[1..].split_at(public.len() / 2);
     let private: EcPrivateKeyBin<'_> = pair.private_key().as_be_bytes().unwrap();
@@ -223,7 +226,7 @@ fn ec_jwk(curve: &'static EcdsaSigningAlgorithm, name: &str) -> (Value, Vec<u8>)
     (jwk, public)
 }
 
-fn ed25519_jwk() -> (Value, Vec<u8>) {
+fn ed25519_jwk() -> PrivateAndPublic {
     let pair = Ed25519KeyPair::generate().unwrap();
     let public = pair.public_key().as_ref().to_vec();
     let text = |bytes: &[u8]| URL_SAFE_NO_PAD.encode_to_string(bytes);
@@ -243,7 +246,7 @@ fn read(jwk: &Value) -> Result<SigningKey, SigningKeyError> {
 /// RFC 7518 §6, RFC 8037 §2.
 #[test]
 fn a_private_jwk_of_every_kind_signs_by_the_algorithm_that_its_kind_has() {
-    let cases: [((Value, Vec<u8>), &'static dyn VerificationAlgorithm, Algorithm, &str); 5] = [
+    let cases: [(PrivateAndPublic, &'static dyn VerificationAlgorithm, Algorithm, &str); 5] = [
         (rsa_jwk(), &lc::RSA_PKCS1_2048_8192_SHA256, Algorithm::Rs256, "r1"),
         (
             ec_jwk(&lc::ECDSA_P256_SHA256_FIXED_SIGNING, "P-256"),
