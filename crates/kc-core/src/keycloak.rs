@@ -1,5 +1,6 @@
 //! Everything that a service needs of one realm, put together from its settings.
 
+mod authorization;
 mod build;
 
 use std::fmt;

@@ -167,7 +167,7 @@ impl Broken {
             Defect::KnowsEverybody if username == "alice" && asked.scope == "view" => Verdict::Grant,
             _ => inner,
         };
-        (verdict, username.len())
+        (verdict, username.bytes().map(usize::from).sum())
     }
 }
 

@@ -1,4 +1,5 @@
 use http::StatusCode;
+use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
@@ -9,7 +10,7 @@ async fn allows(answer: Answer, wanted: &[Wanted]) -> Result<bool, UmaError> {
     uma_client(&realm(answer, resources())).allows(TOKEN, wanted, &PushedClaims::new()).await
 }
 
-async fn any(answer: Answer) -> Result<bool, UmaError> {
+async fn any_of_it(answer: Answer) -> Result<bool, UmaError> {
     let wanted = [Wanted::of_scope("view")];
     uma_client(&realm(answer, resources())).any(TOKEN, &wanted, &PushedClaims::new()).await
 }
@@ -91,10 +92,10 @@ async fn only_for_a_single_scope_of_whatever_resource_keycloaks_yes_is_taken() {
     }
     let yes = Answer::reply(200, r#"{"result":true}"#);
     assert_eq!(allows(yes.clone(), &[Wanted::of_scope("view")]).await, Ok(true));
-    assert_eq!(any(Answer::reply(200, r#"{"result":false}"#)).await, Ok(false));
+    assert_eq!(any_of_it(Answer::reply(200, r#"{"result":false}"#)).await, Ok(false));
     // The answer to another question than was asked.
     assert!(matches!(allows(yes, &[view()]).await, Err(UmaError::Nonsense { .. })));
-    assert!(matches!(any(grants(&[granted(STORE, &["view"])])).await, Err(UmaError::Nonsense { .. })));
+    assert!(matches!(any_of_it(grants(&[granted(STORE, &["view"])])).await, Err(UmaError::Nonsense { .. })));
 }
 
 #[tokio::test]
@@ -213,8 +214,39 @@ async fn nonsense_grants_nothing() {
         r#"{"result":false,"result":true}"#,
         r#"{"result":true,"x":{"a":1,"a":2}}"#,
     ] {
-        let outcome = any(Answer::reply(200, body)).await;
+        let outcome = any_of_it(Answer::reply(200, body)).await;
         assert!(matches!(outcome, Err(UmaError::Nonsense { .. })), "{body}: {outcome:?}");
+    }
+}
+
+/// What somebody in between could answer.
+fn answers() -> impl Strategy<Value = String> {
+    let id = prop_oneof![Just(STORE), Just(OTHER), Just("store"), Just("")];
+    let scope = prop_oneof![Just("view"), Just("add"), Just("VIEW"), Just("view,add"), Just("")];
+    let one = (id, prop::collection::vec(scope, 0..3)).prop_map(|(id, scopes)| granted(id, &scopes));
+    let list = prop::collection::vec(one, 0..4).prop_map(|all| serde_json::Value::from(all).to_string());
+    let cut =
+        (list.clone(), any::<prop::sample::Index>(), any::<char>()).prop_map(|(mut text, at, letter)| {
+            let at = at.index(text.len() + 1);
+            text.insert(at, letter);
+            text
+        });
+    prop_oneof![list, cut, ".*", Just(r#"{"result":true}"#.to_owned())]
+}
+
+proptest! {
+    #[test]
+    fn no_answer_grants_but_a_list_with_all_that_was_asked_for(status in 200_u16..600, good in any::<bool>(), body in answers()) {
+        let status = if good { 200 } else { status };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let wanted = [Wanted::of(STORE, ["view", "add"])];
+        let allowed = runtime.block_on(allows(Answer::reply(status, body.clone()), &wanted));
+        let list: Vec<serde_json::Value> = serde_json::from_str(&body).unwrap_or_default();
+        let of_it = |scope: &str| list.iter().any(|one| {
+            one["rsid"] == STORE && one["scopes"].as_array().is_some_and(|scopes| scopes.contains(&json!(scope)))
+        });
+        let right = status == 200 && of_it("view") && of_it("add");
+        prop_assert!(allowed != Ok(true) || right, "{} {}: {:?}", status, body, allowed);
     }
 }
 

@@ -1,8 +1,5 @@
 //! Calls from one service to another: what a service proves itself with, what it exchanges, and what arrives.
 
-// Clippy lets tests panic; it knows their helper functions by this.
-#![cfg(test)]
-
 mod exchange;
 mod keys;
 mod outbound;

@@ -76,7 +76,10 @@ async fn a_users_resource_is_registered_in_their_name() {
     let created = api.create_for(&Secret::new(token.as_str()), &theirs).await.unwrap();
     let read = api.read(&created.id).await.unwrap();
     assert_eq!((read.owner_id.as_deref(), read.owner_managed_access), (Some(owner.id()), true));
-    assert_eq!(api.list(&ResourceFilter::new().owner(owner.name())).await.unwrap(), [created.id.clone()]);
+    assert_eq!(
+        api.list(&ResourceFilter::new().owner(owner.name())).await.unwrap(),
+        std::slice::from_ref(&created.id)
+    );
     assert_eq!(
         api.own("store").await.unwrap().as_ref(),
         Some(&server.store),
