@@ -262,7 +262,8 @@ impl KeycloakBuilder {
             uri(&endpoints.token())?,
             authentication.clone(),
             Arc::clone(&clock),
-        );
+        )
+        .of_issuer(server.issuer());
         let exempt = ExemptPaths::new(settings.exempt_paths()).map_err(|error| {
             SettingsError::unusable("KEYCLOAK_EXEMPT_PATHS", error.to_string(), "correct the path")
         })?;

@@ -188,6 +188,19 @@ async fn a_service_that_takes_no_token_is_asked_twice_and_keycloak_once_in_ten_s
 }
 
 #[tokio::test]
+async fn a_body_that_can_be_sent_once_is_sent_once() {
+    let (source, service) = (Service::start(&[OK]).await, Service::start(&[INVALID_TOKEN, OK]).await);
+    let keycloak = keycloak(&["t1", "t2"]);
+    let (client, tokens) = (client(&[&service]), service_tokens(&keycloak));
+    let mut post = request(Method::POST, &service.origin());
+    // What comes in is passed on while it comes.
+    *post.body_mut() = Some(client.http().get(source.origin()).send().await.unwrap().into());
+    assert!(post.try_clone().is_none());
+    let answer = client.execute(post, Bearer::of_service(&tokens)).await.unwrap();
+    assert_eq!((answer.status().as_u16(), service.tokens()), (401, some(&["t1"])));
+}
+
+#[tokio::test]
 async fn a_401_for_another_reason_is_the_answer() {
     let refusal = "401 Unauthorized\r\nwww-authenticate: Bearer error=\"insufficient_user_authentication\", acr_values=\"gold\"";
     for refusal in [refusal, "403 Forbidden\r\nwww-authenticate: Bearer error=\"invalid_token\""] {

@@ -17,6 +17,8 @@ use crate::transport::TransportError;
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum TokenExchangeError {
+    /// The caller's token is of another issuer, which it was not shown to.
+    AnotherIssuer,
     /// The audience exists, and a token of this user at this client cannot be for it.
     AudienceNotAvailable {
         /// What was asked for.
@@ -76,6 +78,9 @@ impl TokenExchangeError {
     pub fn diagnosis(&self, client_id: &str) -> String {
         let client = client_id.escape_debug();
         let remedy = match self {
+            Self::AnotherIssuer => {
+                "only this realm's tokens can be exchanged here: answer 403, or call in this service's own name".to_owned()
+            }
             Self::AudienceNotAvailable { target } => format!(
                 "a token for `{client}` must be able to have that audience: Clients > `{client}` > Client scopes > \
                  `{client}-dedicated` > Add mapper > By configuration > Audience, with {target} as \"Included Client \
@@ -185,6 +190,7 @@ impl fmt::Display for TokenExchangeError {
                 }
             };
         match self {
+            Self::AnotherIssuer => f.write_str("the caller's token is of another issuer, and was not sent"),
             Self::AudienceNotAvailable { target } => {
                 write!(f, "Keycloak exchanges the token, but not for {target}")
             }

@@ -116,6 +116,7 @@ struct Asker {
     endpoint: Uri,
     authentication: ClientAuthentication,
     clock: Arc<dyn Clock>,
+    issuer: Option<String>,
 }
 
 /// Not printable.
@@ -158,7 +159,16 @@ impl TokenExchange {
         authentication: ClientAuthentication,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        let asker = Asker { transport, endpoint, authentication, clock };
+        let asker = Asker { transport, endpoint, authentication, clock, issuer: None };
+        Self { shared: Arc::new(Shared { asker, got: Remembered::new(REMEMBERED) }) }
+    }
+
+    /// Exchanges tokens of this issuer alone: one that names another in `iss` is not sent. Default: any is sent.
+    ///
+    /// With an empty memory: what clones share is not shared with what this gives.
+    #[must_use]
+    pub fn of_issuer(self, issuer: impl Into<String>) -> Self {
+        let asker = Asker { issuer: Some(issuer.into()), ..self.shared.asker.clone() };
         Self { shared: Arc::new(Shared { asker, got: Remembered::new(REMEMBERED) }) }
     }
 
@@ -236,6 +246,12 @@ impl Asker {
     async fn ask(&self, question: &Question, in_place: bool) -> Result<(Got, Duration), TokenExchangeError> {
         // Counted from before the request, the token is never thought to live longer than it does.
         let (at, asked_at) = (Instant::now(), self.clock.now());
+        let said = Said::by(&question.subject);
+        if let (Some(ours), Some(theirs)) = (&self.issuer, &said.issuer)
+            && ours != theirs
+        {
+            return Err(TokenExchangeError::AnotherIssuer);
+        }
         let ExchangeTarget { audiences, scopes } = &question.target;
         let scope = scopes.iter().map(String::as_str).collect::<Vec<_>>().join(" ");
         let mut form = vec![
@@ -260,7 +276,7 @@ impl Asker {
             Granted::read(answer.body()).map_err(|what| TokenExchangeError::Nonsense { what })?;
         let token = ServiceToken::new(access_token, asked_at.plus(lifetime));
         let good = lifetime.saturating_sub(LONGEST_MARGIN.min(lifetime / 10));
-        let lives = match expiry(&question.subject) {
+        let lives = match said.expires_at {
             Some(subject_expires) => good.min(subject_expires.since(asked_at)),
             None => good,
         };
@@ -268,12 +284,26 @@ impl Asker {
     }
 }
 
-/// What a token says of its end, if it can be read. It is not verified, and only ever shortens something.
-fn expiry(token: &str) -> Option<UnixTime> {
-    let payload = Compact::parse(token).ok()?.payload;
-    match json::parse_object(&payload, MAX_JSON_DEPTH).ok()?.get("exp")? {
-        Value::Number(secs) => UnixTime::from_secs_f64(*secs),
-        _ => None,
+/// What a token says of itself, if it can be read. It is not verified, and only ever keeps something from being done.
+#[derive(Debug, Default, Eq, PartialEq)]
+struct Said {
+    expires_at: Option<UnixTime>,
+    issuer: Option<String>,
+}
+
+impl Said {
+    fn by(token: &str) -> Self {
+        let Ok(compact) = Compact::parse(token) else { return Self::default() };
+        let Ok(claims) = json::parse_object(&compact.payload, MAX_JSON_DEPTH) else { return Self::default() };
+        let expires_at = match claims.get("exp") {
+            Some(Value::Number(secs)) => UnixTime::from_secs_f64(*secs),
+            _ => None,
+        };
+        let issuer = match claims.get("iss") {
+            Some(Value::String(issuer)) => Some(issuer.to_string()),
+            _ => None,
+        };
+        Self { expires_at, issuer }
     }
 }
 

@@ -252,8 +252,27 @@ async fn a_flood_of_callers_does_not_fill_the_memory() {
     assert!(exchange.remembered_bytes() <= REMEMBERED, "{}", exchange.remembered_bytes());
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_token_of_another_issuer_is_not_sent() {
+    let (transport, _, exchange) = exchange([good("t1", 300)]);
+    let exchange = exchange.of_issuer("https://kc.test/realms/shop");
+    let of = |claims: Value| {
+        Secret::new(format!("eyJh.{}.c2ln", URL_SAFE_NO_PAD.encode_to_string(claims.to_string())))
+    };
+    let theirs = of(json!({ "iss": "https://kc.test/realms/other" }));
+    let error = exchange.exchange(&theirs, &inventory()).await.unwrap_err();
+    assert_eq!((&error, transport.requests()), (&TokenExchangeError::AnotherIssuer, 0));
+    assert!(error.diagnosis("api").contains("only this realm's tokens"));
+    // Opaque ones say nothing of themselves: Keycloak knows.
+    for ours in [of(json!({ "iss": "https://kc.test/realms/shop" })), Secret::new("opaque")] {
+        text(&exchange, &ours, &inventory()).await;
+    }
+    assert_eq!(transport.requests(), 2);
+}
+
 #[test]
 fn the_end_of_a_token_is_read_only_where_it_can_be() {
+    let expiry = |token: &str| Said::by(token).expires_at;
     assert_eq!(expiry(subject("alice", 7).expose()), Some(NOW.plus(Duration::from_secs(7))));
     let of = |claims: Value| {
         expiry(&format!("eyJh.{}.c2ln", URL_SAFE_NO_PAD.encode_to_string(claims.to_string())))
