@@ -27,6 +27,8 @@ pub(crate) fn run(workspace: &Workspace, quick: bool) -> Result<bool, Failure> {
     }
     heading(&mut log, "What grows with what");
     must(workspace.cargo().args(["bench", "-p", "kc-core", "--bench", "growth"]), &mut log)?;
+    heading(&mut log, "An offline decision by Authorization Services");
+    must(workspace.cargo().args(["bench", "-p", "kc-core", "--bench", "policy"]), &mut log)?;
 
     must(workspace.cargo().args(["build", "--release", "-p", "bench-services"]), &mut log)?;
     let release = workspace.target.join("release");
