@@ -211,6 +211,11 @@ fn server(
             ));
         }
     }
+    if matches!(proof, ClientProof::Certificate(_)) && !internal_url.as_ref().unwrap_or(&url).is_https() {
+        let what = "is shown to nobody: the server is reached over plain HTTP";
+        let remedy = "reach it by https, or prove the client by a secret or a key";
+        return Err(values.error(variables::CLIENT_CERTIFICATE_FILE, Problem::malformed(what, remedy)));
+    }
     Ok(Server::Keycloak(keycloak(url, internal_url, (realm, client_id), proof, issuer, audiences)))
 }
 

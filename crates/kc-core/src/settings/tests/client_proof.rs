@@ -154,3 +154,31 @@ fn code_sets_what_the_environment_sets() {
     assert!(matches!(shows.keycloak().unwrap().client_proof(), ClientProof::Certificate(_)));
     assert!(builder().client_secret(Secret::new("s")).build().is_err());
 }
+
+#[test]
+fn a_certificate_over_plain_http_is_refused() {
+    let (certificate, key) = pair();
+    let sources = |url: &str| {
+        environment(&[(CERTIFICATE_FILE, "f"), ("KEYCLOAK_INTERNAL_URL", url)])
+            .file("f", format!("{key}{certificate}"))
+    };
+    let error = Settings::load(&sources("http://127.0.0.1:8080")).unwrap_err();
+    assert_eq!(error.setting(), CERTIFICATE_FILE);
+    assert!(error.to_string().contains("plain HTTP"), "{error}");
+    assert!(Settings::load(&sources("https://kc.internal")).is_ok());
+}
+
+#[cfg(feature = "reqwest")]
+#[test]
+fn whatever_speaks_with_the_realm_proves_itself_by_the_key() {
+    let online = ("KEYCLOAK_AUTHORIZATION", "online");
+    let sources = environment(&[(KEY, "f"), online]).file("f", pair().1);
+    let keycloak = crate::Keycloak::new(&Settings::load(&sources).unwrap()).unwrap();
+    // Browser login takes it from the parts.
+    assert_eq!(keycloak.parts().authentication.method(), "private_key_jwt");
+    for text in [format!("{:?}", keycloak.service_tokens()), format!("{:?}", keycloak.token_exchange())] {
+        assert!(text.contains("proof: Jwt"), "{text}");
+    }
+    let error = crate::Keycloak::new(&load(&[online])).unwrap_err();
+    assert!(error.to_string().contains("nor a key or certificate"), "{error}");
+}
