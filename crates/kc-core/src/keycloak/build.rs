@@ -104,14 +104,15 @@ impl KeycloakBuilder {
     }
 
     /// Gives callers who lack a permission a ticket for it, and accepts the permissions of the RPT that they come back with
-    /// ([`OnlinePermissions::tickets`]). Needs `KEYCLOAK_AUTHORIZATION` to be `online` or `hybrid`. Default: off.
+    /// ([`OnlinePermissions::tickets`](crate::uma::OnlinePermissions::tickets)). Needs `KEYCLOAK_AUTHORIZATION` to be `online`
+    /// or `hybrid`. Default: off.
     pub fn permission_tickets(mut self) -> Self {
         self.permission_tickets = true;
         self
     }
 
     /// Sets what Keycloak is told about a request beside the caller's token, when it is asked about a permission
-    /// ([`OnlinePermissions::push_claims`]). Needs the same. Default: nothing.
+    /// ([`OnlinePermissions::push_claims`](crate::uma::OnlinePermissions::push_claims)). Needs the same. Default: nothing.
     pub fn push_claims(mut self, claims: Arc<ClaimsOf>) -> Self {
         self.push_claims = Some(claims);
         self
