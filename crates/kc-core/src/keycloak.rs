@@ -26,6 +26,7 @@ use crate::settings::KeycloakServer;
 #[cfg(feature = "reqwest")]
 use crate::settings::{Settings, SettingsError};
 use crate::signature::Algorithm;
+use crate::token_exchange::TokenExchange;
 use crate::transport::Transport;
 use crate::uma::{ProtectionClient, UmaClient};
 use crate::users::{LocalUsers, User};
@@ -45,6 +46,7 @@ pub struct Keycloak {
     users: LocalUsers,
     revocations: Arc<dyn Revocations>,
     service_tokens: ServiceTokens,
+    token_exchange: TokenExchange,
     cors: CorsPolicy,
     metadata: ResourceMetadata,
     completion: Completion,
@@ -173,7 +175,7 @@ impl Keycloak {
         &self.permissions
     }
 
-    /// Registers resources in the name of this service. Needs a client secret.
+    /// Registers resources in the name of this service. Needs a confidential client.
     #[must_use]
     pub fn protection(&self) -> &ProtectionClient {
         &self.protection
@@ -234,6 +236,18 @@ impl Keycloak {
     #[must_use]
     pub fn revocations(&self) -> &dyn Revocations {
         &*self.revocations
+    }
+
+    /// This service's own tokens, to call other services with: see [`outbound`](crate::outbound).
+    #[must_use]
+    pub fn service_tokens(&self) -> &ServiceTokens {
+        &self.service_tokens
+    }
+
+    /// Exchanges callers' tokens for those of other services: see [`token_exchange`](crate::token_exchange).
+    #[must_use]
+    pub fn token_exchange(&self) -> &TokenExchange {
+        &self.token_exchange
     }
 
     /// This service's own token, fetched by client credentials (RFC 6749 §4.4) and kept.

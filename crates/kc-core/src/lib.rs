@@ -8,6 +8,7 @@
 //! | decide by what Keycloak's Authorization Services hold, offline | [`policy`] |
 //! | have Keycloak itself decide, give permission tickets, register resources | [`uma`] |
 //! | check a token | [`validator::JwtValidator`] |
+//! | call other services | [`outbound`], [`service_token`], [`token_exchange`] |
 //! | trust several realms at once | [`issuers`] |
 //! | write an adapter for a framework | [`Gate`], [`Caller`], [`routes`], [`wire::RequestView`] |
 //! | describe the service by OpenAPI | [`openapi`] |
@@ -46,6 +47,7 @@
 mod access;
 pub mod audit;
 mod authenticator;
+mod challenge;
 pub mod client;
 pub mod clock;
 pub mod discovery;
@@ -58,6 +60,7 @@ mod keycloak;
 pub mod keys;
 pub mod openapi;
 mod operations;
+pub mod outbound;
 mod pattern;
 pub mod policy;
 mod principal;
@@ -73,6 +76,7 @@ pub mod settings;
 pub mod signature;
 pub mod token;
 mod token_cache;
+pub mod token_exchange;
 pub mod transport;
 pub mod uma;
 pub mod users;
@@ -95,3 +99,8 @@ mod readme {}
 #[cfg(all(doctest, feature = "reqwest"))]
 #[doc = include_str!("../../../docs/authorization.md")]
 mod authorization {}
+
+/// The examples of `docs/call-other-services.md`, compiled as this crate's.
+#[cfg(all(doctest, feature = "reqwest"))]
+#[doc = include_str!("../../../docs/call-other-services.md")]
+mod call_other_services {}

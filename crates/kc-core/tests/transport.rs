@@ -11,8 +11,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response};
+use kc_core::secret::Secret;
 use kc_core::transport::{ReqwestTransport, Transport, TransportError, TransportOptions};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rustls::server::WebPkiClientVerifier;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpListener;
 
@@ -167,20 +169,46 @@ async fn a_uri_without_host_cannot_be_sent() {
 
 /// A TLS server whose certificate, for `localhost`, an authority of its own has signed; and that authority's PEM.
 async fn serve_tls() -> (SocketAddr, String) {
+    let (address, pem, _) = serve_tls_to(Clients::Anybody).await;
+    (address, pem)
+}
+
+/// To whom a TLS server speaks.
+enum Clients {
+    Anybody,
+    /// Those with a certificate that its authority has signed.
+    OfTheAuthority,
+}
+
+/// Also gives a client's certificate of that authority, and its key.
+async fn serve_tls_to(clients: Clients) -> (SocketAddr, String, String) {
     let mut authority = CertificateParams::new(Vec::<String>::new()).unwrap();
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let authority_key = KeyPair::generate().unwrap();
     let authority_certificate = authority.self_signed(&authority_key).unwrap();
-    let key = KeyPair::generate().unwrap();
-    let certificate = CertificateParams::new(vec!["localhost".to_owned()])
-        .unwrap()
-        .signed_by(&key, &Issuer::new(authority, authority_key))
-        .unwrap();
+    let issuer = Issuer::new(authority, authority_key);
+    let signed = |names: &[&str]| {
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        let key = KeyPair::generate().unwrap();
+        (CertificateParams::new(names).unwrap().signed_by(&key, &issuer).unwrap(), key)
+    };
+    let (certificate, key) = signed(&["localhost"]);
+    let (client, client_key) = signed(&["orders.test"]);
+    let identity = format!("{}{}", client.pem(), client_key.serialize_pem());
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let config = rustls::ServerConfig::builder_with_provider(provider)
+    let builder = rustls::ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
+        .unwrap();
+    let builder = match clients {
+        Clients::Anybody => builder.with_no_client_auth(),
+        Clients::OfTheAuthority => {
+            let mut roots = rustls::RootCertStore::empty();
+            roots.add(authority_certificate.der().clone()).unwrap();
+            let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+            builder.with_client_cert_verifier(verifier.build().unwrap())
+        }
+    };
+    let config = builder
         .with_single_cert(vec![certificate.der().clone()], key.serialize_der().try_into().unwrap())
         .unwrap();
     let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
@@ -195,7 +223,7 @@ async fn serve_tls() -> (SocketAddr, String) {
             });
         }
     });
-    (address, authority_certificate.pem())
+    (address, authority_certificate.pem(), identity)
 }
 
 fn trusting(pem: &str) -> Result<ReqwestTransport, TransportError> {
@@ -216,6 +244,50 @@ async fn a_server_of_an_own_authority_is_trusted_only_with_its_certificate() {
     // The right authority does not make the certificate good for another name.
     let error = get(&trusting(&pem).unwrap(), &format!("https://{address}/")).await.unwrap_err();
     assert!(matches!(error, TransportError::Connect { .. }), "{error:?}");
+}
+
+/// RFC 8705 §2.1, the half of it that is the connection's.
+#[tokio::test]
+async fn a_server_that_demands_a_certificate_gets_the_one_that_was_given() {
+    let (address, pem, identity) = serve_tls_to(Clients::OfTheAuthority).await;
+    let (_, _, of_another_authority) = serve_tls_to(Clients::OfTheAuthority).await;
+    let url = format!("https://localhost:{}/", address.port());
+    let showing = |identity: Option<&str>| {
+        ReqwestTransport::new(TransportOptions {
+            extra_roots_pem: Some(pem.as_bytes().to_vec()),
+            client_identity_pem: identity.map(Secret::new),
+            ..TransportOptions::default()
+        })
+        .unwrap()
+    };
+    let answer = get(&showing(Some(&identity)), &url).await.unwrap();
+    assert_eq!(&answer.body()[..], b"safe");
+    for refused in [None, Some(of_another_authority.as_str())] {
+        let error = get(&showing(refused), &url).await.unwrap_err();
+        assert!(matches!(error, TransportError::Connect { .. } | TransportError::Broken), "{error:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_certificate_without_its_key_is_refused_and_neither_is_printed() {
+    let (_, _, identity) = serve_tls_to(Clients::OfTheAuthority).await;
+    let (_, _, other) = serve_tls_to(Clients::OfTheAuthority).await;
+    let end = "-----END CERTIFICATE-----\n";
+    let (certificate, key) = identity.split_once(end).unwrap();
+    let (_, other_key) = other.split_once(end).unwrap();
+    for bad in [
+        key.to_owned(),
+        format!("{certificate}{end}"),
+        format!("{certificate}{end}{other_key}"),
+        String::new(),
+    ] {
+        let options =
+            TransportOptions { client_identity_pem: Some(Secret::new(bad)), ..TransportOptions::default() };
+        let printed = format!("{options:?}");
+        let error = ReqwestTransport::new(options).unwrap_err();
+        assert!(matches!(error, TransportError::Unsendable { .. }), "{error:?}");
+        assert!(!format!("{printed} {error} {error:?}").contains(key.lines().nth(1).unwrap()));
+    }
 }
 
 #[test]

@@ -75,6 +75,18 @@ impl Realm {
         self.temporary("clients", name, settings).await
     }
 
+    /// A client scope with which tokens are for the client `audience` too.
+    pub async fn temporary_audience_scope(&self, what: &str, audience: &str) -> Temporary {
+        let name = unique(what);
+        let settings = json!({
+            "name": name,
+            "protocol": "openid-connect",
+            "attributes": { "include.in.token.scope": "true" },
+            "protocolMappers": [audience_mapper(audience)],
+        });
+        self.temporary("client-scopes", name, &settings).await
+    }
+
     /// A user, the password the name, with roles of client `api` and none else.
     pub async fn temporary_user(&self, what: &str, roles: &[&str]) -> Temporary {
         let name = unique(what);

@@ -38,6 +38,7 @@ enum Proof {
     Jwt { key: SigningKey, audience: String },
     None,
     Post { secret: Secret },
+    Tls,
 }
 
 impl ClientAuthentication {
@@ -76,6 +77,25 @@ impl ClientAuthentication {
         Self { client_id: client_id.into(), proof: Proof::None }
     }
 
+    /// No proof in the request: the connection has it, a certificate that the [`Transport`](crate::transport::Transport)
+    /// shows (`TransportOptions::client_identity_pem`).
+    ///
+    /// Keycloak has to be reached over TLS and to ask for client certificates (`https-client-auth=request`), and the client's
+    /// *Client Authenticator* is *X509 Certificate* with the certificate's subject.
+    ///
+    /// # Spec
+    /// RFC 8705 §2.1 (`tls_client_auth`).
+    #[must_use]
+    pub fn tls_client_auth(client_id: impl Into<String>) -> Self {
+        Self { client_id: client_id.into(), proof: Proof::Tls }
+    }
+
+    /// Whether there is any proof: without one this is a public client.
+    #[must_use]
+    pub const fn is_confidential(&self) -> bool {
+        !matches!(self.proof, Proof::None)
+    }
+
     /// The client's name.
     #[must_use]
     pub fn client_id(&self) -> &str {
@@ -90,6 +110,7 @@ impl ClientAuthentication {
             Proof::Jwt { .. } => "private_key_jwt",
             Proof::None => "none",
             Proof::Post { .. } => "client_secret_post",
+            Proof::Tls => "tls_client_auth",
         }
     }
 
@@ -118,7 +139,7 @@ impl ClientAuthentication {
                     .append_pair("client_assertion_type", assertion::TYPE)
                     .append_pair("client_assertion", assertion.expose());
             }
-            Proof::None => {
+            Proof::None | Proof::Tls => {
                 body.append_pair("client_id", &self.client_id);
             }
             Proof::Post { secret } => {
@@ -143,7 +164,7 @@ impl ClientAuthentication {
             Proof::Basic { secret } | Proof::Post { secret } => {
                 answer::error_code(body, &[token, secret.expose()])
             }
-            Proof::Jwt { .. } | Proof::None => answer::error_code(body, &[token]),
+            Proof::Jwt { .. } | Proof::None | Proof::Tls => answer::error_code(body, &[token]),
         }
     }
 }

@@ -101,6 +101,17 @@ fn a_public_client_sends_its_id_alone() {
     assert!(!request.headers().contains_key(AUTHORIZATION));
 }
 
+/// RFC 8705 §2: the client id alone, which says whose certificate it is.
+#[test]
+fn a_client_that_shows_a_certificate_sends_its_id_alone_and_is_confidential() {
+    let authentication = ClientAuthentication::tls_client_auth("api");
+    let request = post(&authentication);
+    assert_eq!(form(&request)[1..], [field("client_id", "api")]);
+    assert!(!request.headers().contains_key(AUTHORIZATION));
+    assert_eq!(authentication.to_string(), "client api (tls_client_auth)");
+    assert!(authentication.is_confidential() && !ClientAuthentication::public("api").is_confidential());
+}
+
 #[test]
 fn neither_debug_nor_display_shows_a_secret() {
     let secret = || Secret::new("hunter2");

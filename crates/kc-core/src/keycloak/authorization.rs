@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::clock::Clock;
 use crate::policy::{AuthorizationConfig, AuthorizationFile};
-use crate::settings::{AuthorizationMode, Settings, SettingsError};
+use crate::settings::{AuthorizationMode, ClientProof, Settings, SettingsError};
 use crate::uma::{
     ClaimsOf, HybridPermissions, OnlinePermissions, PermissionDecider, ProtectionClient, UmaClient,
 };
@@ -72,10 +72,10 @@ impl Online<'_> {
 
     fn online(self) -> Result<OnlinePermissions, SettingsError> {
         let server = self.settings.keycloak()?;
-        if server.client_secret().is_none() {
-            let what =
-                "is not set, and which resource is the service's own is asked in the service's own name"
-                    .to_owned();
+        if *server.client_proof() == ClientProof::None {
+            let what = "is not set, nor a key or certificate, and which resource is the service's own is asked in the \
+                        service's own name"
+                .to_owned();
             let remedy = "set it, or decide offline (KEYCLOAK_AUTHORIZATION)";
             return Err(SettingsError::unusable("KEYCLOAK_CLIENT_SECRET", what, remedy));
         }

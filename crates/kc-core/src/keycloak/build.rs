@@ -9,7 +9,6 @@ use super::authorization::{self, Online};
 use super::{Keycloak, Parts, Remote, ResourceMetadata};
 use crate::audit::{AuditSink, JsonLines, NoAudit};
 use crate::authenticator::{Authenticator, BearerAuthenticator};
-use crate::client::ClientAuthentication;
 use crate::clock::{Clock, SystemClock};
 use crate::guard::Guard;
 use crate::introspection::{CachedIntrospector, HttpIntrospector, Introspector};
@@ -20,7 +19,10 @@ use crate::revocations::{MemoryRevocations, RealmRevocations, Revocations};
 use crate::roles::{KeycloakRoles, RoleExtractor};
 use crate::rules::AcrLevels;
 use crate::service_token::{ServiceTokenOptions, ServiceTokens};
+#[cfg(feature = "reqwest")]
+use crate::settings::ClientProof;
 use crate::settings::{AuditLog, OpaqueTokens, Settings, SettingsError};
+use crate::token_exchange::TokenExchange;
 use crate::transport::Transport;
 #[cfg(feature = "reqwest")]
 use crate::transport::{CircuitBreaker, ReqwestTransport, TransportOptions};
@@ -102,14 +104,15 @@ impl KeycloakBuilder {
     }
 
     /// Gives callers who lack a permission a ticket for it, and accepts the permissions of the RPT that they come back with
-    /// ([`OnlinePermissions::tickets`]). Needs `KEYCLOAK_AUTHORIZATION` to be `online` or `hybrid`. Default: off.
+    /// ([`OnlinePermissions::tickets`](crate::uma::OnlinePermissions::tickets)). Needs `KEYCLOAK_AUTHORIZATION` to be `online`
+    /// or `hybrid`. Default: off.
     pub fn permission_tickets(mut self) -> Self {
         self.permission_tickets = true;
         self
     }
 
     /// Sets what Keycloak is told about a request beside the caller's token, when it is asked about a permission
-    /// ([`OnlinePermissions::push_claims`]). Needs the same. Default: nothing.
+    /// ([`OnlinePermissions::push_claims`](crate::uma::OnlinePermissions::push_claims)). Needs the same. Default: nothing.
     pub fn push_claims(mut self, claims: Arc<ClaimsOf>) -> Self {
         self.push_claims = Some(claims);
         self
@@ -247,7 +250,7 @@ impl KeycloakBuilder {
             .remember(settings.token_cache_bytes())
             .clock(Arc::clone(&clock));
         let bearer = Arc::new(bearer);
-        let authentication = authentication(settings)?;
+        let authentication = server.client_authentication();
         let service_tokens = ServiceTokens::new(
             Arc::clone(&transport),
             uri(&endpoints.token())?,
@@ -255,6 +258,13 @@ impl KeycloakBuilder {
             Arc::clone(&clock),
             ServiceTokenOptions::default(),
         );
+        let token_exchange = TokenExchange::new(
+            Arc::clone(&transport),
+            uri(&endpoints.token())?,
+            authentication.clone(),
+            Arc::clone(&clock),
+        )
+        .of_issuer(server.issuer());
         let exempt = ExemptPaths::new(settings.exempt_paths()).map_err(|error| {
             SettingsError::unusable("KEYCLOAK_EXEMPT_PATHS", error.to_string(), "correct the path")
         })?;
@@ -312,6 +322,7 @@ impl KeycloakBuilder {
             users,
             revocations,
             service_tokens,
+            token_exchange,
             cors,
             metadata,
             completion,
@@ -322,11 +333,16 @@ impl KeycloakBuilder {
 
 #[cfg(feature = "reqwest")]
 fn own_transport(settings: &Settings) -> Result<Arc<dyn Transport>, SettingsError> {
-    let options = TransportOptions {
-        timeout: settings.http_timeout(),
-        extra_roots_pem: settings.ca_pem().map(<[u8]>::to_vec),
-        ..TransportOptions::default()
-    };
+    let mut options = TransportOptions { timeout: settings.http_timeout(), ..TransportOptions::default() };
+    if let ClientProof::Certificate(pem) = settings.keycloak()?.client_proof() {
+        options.client_identity_pem = Some(pem.clone());
+        // By itself first, so that the message names the right setting.
+        ReqwestTransport::new(options.clone()).map_err(|error| {
+            let remedy = "give the certificate and the private key that it was made for";
+            SettingsError::unusable("KEYCLOAK_CLIENT_CERTIFICATE_FILE", error.to_string(), remedy)
+        })?;
+    }
+    options.extra_roots_pem = settings.ca_pem().map(<[u8]>::to_vec);
     let transport = ReqwestTransport::new(options).map_err(|error| {
         let remedy = "give PEM certificates, or leave it unset to trust the system's";
         SettingsError::unusable("KEYCLOAK_CA_FILE", error.to_string(), remedy)
@@ -405,7 +421,7 @@ impl Realm<'_> {
         let introspector = HttpIntrospector::new(
             Arc::clone(&self.transport),
             uri(&server.endpoints().introspection())?,
-            authentication(self.settings)?,
+            server.client_authentication(),
             Arc::clone(self.clock),
         );
         let introspector: Arc<dyn Introspector> = Arc::new(introspector);
@@ -447,14 +463,6 @@ impl Realm<'_> {
         };
         Ok(TrustedIssuer::new(server.realm(), validator, roles).introspector(introspector))
     }
-}
-
-fn authentication(settings: &Settings) -> Result<ClientAuthentication, SettingsError> {
-    let server = settings.keycloak()?;
-    Ok(match server.client_secret() {
-        Some(secret) => ClientAuthentication::client_secret_post(server.client_id(), secret.clone()),
-        None => ClientAuthentication::public(server.client_id()),
-    })
 }
 
 fn audit(settings: &Settings) -> Result<Arc<dyn AuditSink>, SettingsError> {

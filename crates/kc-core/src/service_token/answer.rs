@@ -15,30 +15,32 @@ const UNSAID_LIFETIME: Duration = Duration::from_secs(60);
 const LONGEST_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A token, and what came with it.
-pub(super) struct Granted {
-    pub(super) access_token: Secret,
-    pub(super) lifetime: Duration,
-    pub(super) not_before: Option<UnixTime>,
+pub(crate) struct Granted {
+    pub(crate) access_token: Secret,
+    pub(crate) lifetime: Duration,
+    pub(crate) not_before: Option<UnixTime>,
 }
 
-/// The token in `body` (RFC 6749 §5.1), or what is wrong with it.
-pub(super) fn granted(body: &[u8]) -> Result<Granted, &'static str> {
-    let object = client::object(body)?;
-    match object.get("token_type") {
-        Some(Value::String(token_type)) if token_type.eq_ignore_ascii_case("Bearer") => {}
-        _ => return Err("`token_type` is not Bearer"),
+impl Granted {
+    /// The token in `body` (RFC 6749 §5.1), or what is wrong with it.
+    pub(crate) fn read(body: &[u8]) -> Result<Self, &'static str> {
+        let object = client::object(body)?;
+        match object.get("token_type") {
+            Some(Value::String(token_type)) if token_type.eq_ignore_ascii_case("Bearer") => {}
+            _ => return Err("`token_type` is not Bearer"),
+        }
+        let Some(Value::String(access_token)) = object.get("access_token") else {
+            return Err("`access_token` is no string");
+        };
+        if !is_token68(access_token) {
+            return Err("`access_token` cannot stand in an Authorization header");
+        }
+        Ok(Self {
+            access_token: Secret::new(access_token.as_ref()),
+            lifetime: lifetime(&object)?,
+            not_before: not_before(&object)?,
+        })
     }
-    let Some(Value::String(access_token)) = object.get("access_token") else {
-        return Err("`access_token` is no string");
-    };
-    if !is_token68(access_token) {
-        return Err("`access_token` cannot stand in an Authorization header");
-    }
-    Ok(Granted {
-        access_token: Secret::new(access_token.as_ref()),
-        lifetime: lifetime(&object)?,
-        not_before: not_before(&object)?,
-    })
 }
 
 fn lifetime(object: &Object<'_>) -> Result<Duration, &'static str> {

@@ -65,7 +65,10 @@ fn refusal_remedy(status: StatusCode, code: Option<&ErrorCode>, client_id: &str)
              account roles\" are on"
         ),
         (_, Some("invalid_client")) => {
-            format!("check that client `{client}` exists in this realm and is enabled")
+            format!(
+                "check that client `{client}` exists in this realm and is enabled; if it shows a certificate, that Keycloak \
+                 asks for one (https-client-auth) and that Credentials > Subject DN is the certificate's"
+            )
         }
         (StatusCode::NOT_FOUND, _) => {
             "no such realm or path: check the realm's name, and whether the server has the base path `/auth`"

@@ -15,16 +15,16 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use self::answer::Granted;
 use self::state::{Held, Plan, State};
 use crate::client::ClientAuthentication;
 use crate::clock::{Clock, UnixTime};
 use crate::secret::Secret;
 use crate::transport::Transport;
 
+pub(crate) use self::answer::Granted;
 pub use self::error::ServiceTokenError;
 
-/// A token of this service itself, to call other services with.
+/// A token to call other services with: this service's own, or one that was exchanged for a caller's.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct ServiceToken {
     access_token: Secret,
@@ -32,6 +32,10 @@ pub struct ServiceToken {
 }
 
 impl ServiceToken {
+    pub(crate) const fn new(access_token: Secret, expires_at: UnixTime) -> Self {
+        Self { access_token, expires_at }
+    }
+
     /// The token, for an `Authorization: Bearer` header: its characters are those of RFC 6750's token68.
     #[must_use]
     pub const fn access_token(&self) -> &Secret {
@@ -131,6 +135,26 @@ impl ServiceTokens {
             }
             Plan::Wait(landing) => self.wait(landing).await,
         }
+    }
+
+    /// Another token than `refused`, which somebody would not take although it has not expired: the realm's not-before was
+    /// moved, the service account's session ended, or a key was withdrawn.
+    ///
+    /// `None` if there is no other one to be had: somebody who takes no token of this service at all must not have Keycloak
+    /// asked for each request, so that a new one is fetched for this reason at most once in ten seconds.
+    ///
+    /// # Errors
+    /// As [`token`](Self::token), if `refused` has ended meanwhile.
+    ///
+    /// # Cancellation
+    /// As [`token`](Self::token).
+    pub async fn other_than(
+        &self,
+        refused: &ServiceToken,
+    ) -> Result<Option<ServiceToken>, ServiceTokenError> {
+        self.shared.state().distrust(refused, Instant::now());
+        let token = self.token().await?;
+        Ok((token.access_token != refused.access_token).then_some(token))
     }
 
     /// The client that the token is for.
@@ -235,7 +259,7 @@ impl Shared {
             return Err(ServiceTokenError::Refused { status: answer.status(), code });
         }
         let Granted { access_token, lifetime, not_before } =
-            answer::granted(answer.body()).map_err(|what| ServiceTokenError::Nonsense { what })?;
+            Granted::read(answer.body()).map_err(|what| ServiceTokenError::Nonsense { what })?;
         let token = ServiceToken { access_token, expires_at: asked_at.plus(lifetime) };
         Ok(Held::new(token, asked, lifetime, not_before))
     }

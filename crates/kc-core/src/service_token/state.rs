@@ -16,12 +16,16 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// A token that lives less than this, or a tenth of its life, is no longer given without trying for a new one.
 const LONGEST_MARGIN: Duration = Duration::from_secs(5);
 
+/// The least time between two tokens that are fetched because somebody refused the one before.
+const LEAST_DISTRUST: Duration = Duration::from_secs(10);
+
 #[derive(Default)]
 pub(super) struct State {
     pub(super) not_before: Option<UnixTime>,
     held: Option<Held>,
     flight: Option<watch::Receiver<Option<Landed>>>,
     failure: Option<Failure>,
+    distrusted: Option<Instant>,
 }
 
 /// A token with its three dates.
@@ -92,6 +96,15 @@ impl State {
         }
         let (flight, landing) = self.take_off();
         Plan::Fetch(flight, landing)
+    }
+
+    /// Has the next caller wait for a new token, if it is this one that is kept. Should none come, it is given again.
+    pub(super) fn distrust(&mut self, refused: &ServiceToken, now: Instant) {
+        let again = self.distrusted.is_some_and(|at| now < at + LEAST_DISTRUST);
+        if let Some(held) = self.held.as_mut().filter(|held| held.token == *refused && !again) {
+            held.give_until = now;
+            self.distrusted = Some(now);
+        }
     }
 
     /// The token kept, to its last moment.

@@ -350,6 +350,37 @@ async fn any_status_but_200_is_a_refusal_with_its_code_and_a_remedy() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_token_that_somebody_refused_is_replaced_once_in_ten_seconds() {
+    let (transport, tokens) = tokens([good("t1"), good("t2"), good("t3")]);
+    let first = tokens.token().await.unwrap();
+    let second = tokens.other_than(&first).await.unwrap().unwrap();
+    assert_eq!(second.access_token().expose(), "t2");
+    // Whoever is late gets the one that is there.
+    assert_eq!(tokens.other_than(&first).await.unwrap(), Some(second.clone()));
+    assert_eq!(tokens.other_than(&second).await.unwrap(), None);
+    assert_eq!((text(&tokens).await.as_str(), transport.requests()), ("t2", 2));
+    after(10.0).await;
+    let third = tokens.other_than(&second).await.unwrap().unwrap();
+    assert_eq!((third.access_token().expose(), transport.requests()), ("t3", 3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_token_stays_while_no_other_one_can_be_had() {
+    let (transport, tokens) = tokens([good("t1"), unreachable()]);
+    let first = tokens.token().await.unwrap();
+    assert_eq!(tokens.other_than(&first).await.unwrap(), None);
+    assert_eq!((text(&tokens).await.as_str(), transport.requests()), ("t1", 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn those_who_were_refused_together_share_one_new_token() {
+    let (transport, tokens) = tokens([good("t1"), good("t2").after(Duration::from_secs(1))]);
+    let first = tokens.token().await.unwrap();
+    let (one, two) = tokio::join!(tokens.other_than(&first), tokens.other_than(&first));
+    assert_eq!((one.unwrap().unwrap(), transport.requests()), (two.unwrap().unwrap(), 2));
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_not_before_of_the_last_answer_is_kept() {
     let body = json!({ "access_token": "t1", "token_type": "Bearer", "not-before-policy": 1_795_000_000 });
     let (_, tokens) = tokens([Answer::reply(200, body.to_string())]);

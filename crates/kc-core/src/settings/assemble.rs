@@ -5,20 +5,20 @@ use std::time::Duration;
 use super::base_url::{self, BaseUrl};
 use super::endpoints::Endpoints;
 use super::error::{Defect, Problem, SettingsError};
-use super::server::{KeycloakServer, Server};
+use super::server::{ClientProof, KeycloakServer, Server};
 use super::service::{
     AuditLog, AuthorizationMode, OpaqueTokens, SessionKey, SessionStore, TrustedProxy, UsersDatabase,
 };
 use super::source::Effective;
 use super::values::Values;
-use super::{Settings, syntax, variables};
-use crate::secret::Secret;
+use super::{Settings, client_proof, syntax, variables};
 
 impl Settings {
     pub(super) fn assemble(effective: Effective) -> Result<Self, SettingsError> {
         let Effective { values, files, adapter, allow_http, mut warnings } = effective;
         let audiences = audiences(&values)?;
-        let server = server(&values, adapter.is_some(), allow_http, audiences.clone(), &mut warnings)?;
+        let proof = client_proof::read(&values, &files)?;
+        let server = server(&values, adapter.is_some(), allow_http, audiences.clone(), proof, &mut warnings)?;
 
         let ca_pem = match values.path(variables::CA_FILE) {
             None => None,
@@ -136,7 +136,7 @@ pub(super) fn keycloak(
     url: BaseUrl,
     internal_url: Option<BaseUrl>,
     (realm, client_id): (String, String),
-    client_secret: Option<Secret>,
+    client_proof: ClientProof,
     issuer: Option<String>,
     audiences: Option<Vec<String>>,
 ) -> KeycloakServer {
@@ -149,7 +149,7 @@ pub(super) fn keycloak(
         internal_url,
         realm,
         client_id,
-        client_secret,
+        client_proof,
         endpoints,
     }
 }
@@ -168,6 +168,7 @@ fn server(
     has_adapter_file: bool,
     allow_http: bool,
     audiences: Option<Vec<String>>,
+    proof: ClientProof,
     warnings: &mut Vec<String>,
 ) -> Result<Server, SettingsError> {
     let server_url = |text: &str| BaseUrl::parse_server(text.trim(), allow_http);
@@ -176,12 +177,18 @@ fn server(
     let internal_url = values.text(variables::INTERNAL_URL, server_url)?;
     let realm = values.text(variables::REALM, syntax::realm)?;
     let client_id = values.text(variables::CLIENT_ID, syntax::word)?;
-    let client_secret = values.text(variables::CLIENT_SECRET, |text| syntax::word(text).map(Secret::new))?;
     let issuer = values.text(variables::ISSUER, |text| base_url::issuer(text.trim()))?;
 
     let Some(url) = url else {
         refuse_half_a_server(values, has_adapter_file)?;
-        for name in [variables::REALM, variables::CLIENT_ID, variables::CLIENT_SECRET] {
+        let ineffective = [
+            variables::REALM,
+            variables::CLIENT_ID,
+            variables::CLIENT_SECRET,
+            variables::CLIENT_KEY_FILE,
+            variables::CLIENT_CERTIFICATE_FILE,
+        ];
+        for name in ineffective {
             if values.has(name) {
                 warnings.push(format!(
                     "{} has no effect while {} is unset: the embedded development issuer has its own",
@@ -204,7 +211,12 @@ fn server(
             ));
         }
     }
-    Ok(Server::Keycloak(keycloak(url, internal_url, (realm, client_id), client_secret, issuer, audiences)))
+    if matches!(proof, ClientProof::Certificate(_)) && !internal_url.as_ref().unwrap_or(&url).is_https() {
+        let what = "is shown to nobody: the server is reached over plain HTTP";
+        let remedy = "reach it by https, or prove the client by a secret or a key";
+        return Err(values.error(variables::CLIENT_CERTIFICATE_FILE, Problem::malformed(what, remedy)));
+    }
+    Ok(Server::Keycloak(keycloak(url, internal_url, (realm, client_id), proof, issuer, audiences)))
 }
 
 /// Without a URL the embedded issuer would be started. Settings that only a real server has mean that the URL was

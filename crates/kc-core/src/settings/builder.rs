@@ -9,6 +9,7 @@ use super::source::{Effective, Files};
 use super::values::{Provenance, Text};
 use super::{AuthorizationMode, OpaqueTokens, Settings, variables};
 use crate::secret::Secret;
+use crate::signature::Algorithm;
 
 /// Builds [`Settings`] in code; made by [`Settings::builder`].
 ///
@@ -33,6 +34,32 @@ impl SettingsBuilder {
     pub fn client_secret(mut self, secret: Secret) -> Self {
         self.effective.values.set(variables::CLIENT_SECRET, Text::One(secret), Provenance::Code);
         self
+    }
+
+    /// A file with the client's private key, PEM or JWK (`KEYCLOAK_CLIENT_KEY_FILE`), read by [`build`](Self::build).
+    /// Default: none.
+    #[must_use]
+    pub fn client_key_file(self, path: impl Into<PathBuf>) -> Self {
+        self.path(variables::CLIENT_KEY_FILE, path.into())
+    }
+
+    /// The name under which Keycloak knows that key (`KEYCLOAK_CLIENT_KEY_ID`). Default: the JWK's `kid`, of PEM none.
+    #[must_use]
+    pub fn client_key_id(self, id: &str) -> Self {
+        self.one(variables::CLIENT_KEY_ID, id)
+    }
+
+    /// How that key signs (`KEYCLOAK_CLIENT_KEY_ALGORITHM`). Default: by the kind of key.
+    #[must_use]
+    pub fn client_key_algorithm(self, algorithm: Algorithm) -> Self {
+        self.one(variables::CLIENT_KEY_ALGORITHM, algorithm.name())
+    }
+
+    /// A file with the client's PEM certificates (`KEYCLOAK_CLIENT_CERTIFICATE_FILE`), read by [`build`](Self::build). Its
+    /// private key is in the same file, or in that of [`client_key_file`](Self::client_key_file). Default: none.
+    #[must_use]
+    pub fn client_certificate_file(self, path: impl Into<PathBuf>) -> Self {
+        self.path(variables::CLIENT_CERTIFICATE_FILE, path.into())
     }
 
     /// Where this process reaches the server (`KEYCLOAK_INTERNAL_URL`). Default: the Keycloak URL.

@@ -12,6 +12,7 @@ mod adapter_config;
 mod assemble;
 mod base_url;
 mod builder;
+mod client_proof;
 mod dotenv;
 mod endpoints;
 mod error;
@@ -33,10 +34,11 @@ use self::error::Problem;
 
 pub use self::adapter_config::{AdapterConfig, SslRequired};
 pub use self::base_url::BaseUrl;
+pub(crate) use self::base_url::is_loopback;
 pub use self::builder::{DangerousSettings, SettingsBuilder};
 pub use self::endpoints::Endpoints;
 pub use self::error::{Defect, SettingsError};
-pub use self::server::{KeycloakServer, Server};
+pub use self::server::{ClientProof, KeycloakServer, Server};
 pub use self::service::{
     AuditLog, AuthorizationMode, OpaqueTokens, SessionKey, SessionStore, TrustedProxy, UsersDatabase,
 };
@@ -121,7 +123,8 @@ impl Settings {
         let realm = syntax::realm(realm).map_err(|p| wrong("realm", p))?;
         let client_id = syntax::word(client_id).map_err(|p| wrong("client id", p))?;
         let audiences = self.given_audiences.clone();
-        let server = assemble::keycloak(url, None, (realm, client_id), client_secret, None, audiences);
+        let proof = client_secret.map_or(ClientProof::None, ClientProof::Secret);
+        let server = assemble::keycloak(url, None, (realm, client_id), proof, None, audiences);
         self.server = Server::Keycloak(server);
         self.derive_cors();
         Ok(self)
@@ -338,7 +341,12 @@ impl Settings {
                 line("issuer", server.issuer());
                 line("realm", server.realm());
                 line("client id", server.client_id());
-                line("client secret", if server.client_secret().is_some() { "set" } else { "none" });
+                match server.client_proof() {
+                    ClientProof::Certificate(_) => line("client cert", "set"),
+                    ClientProof::Key(key) => line("client key", key.algorithm().name()),
+                    ClientProof::None => line("client secret", "none"),
+                    ClientProof::Secret(_) => line("client secret", "set"),
+                }
                 line("audiences", &server.audiences().join(", "));
                 if server.internal_url() != server.url() {
                     line("internal URL", server.internal_url().as_str());

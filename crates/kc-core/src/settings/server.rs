@@ -2,7 +2,9 @@
 
 use super::base_url::BaseUrl;
 use super::endpoints::Endpoints;
+use crate::client::ClientAuthentication;
 use crate::secret::Secret;
+use crate::signature::signer::SigningKey;
 
 /// Where tokens come from.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -15,6 +17,21 @@ pub enum Server {
     Keycloak(KeycloakServer),
 }
 
+/// How this service proves to Keycloak that it is its client. `Debug` shows no secret.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum ClientProof {
+    /// By the certificate that it shows on the connection (`KEYCLOAK_CLIENT_CERTIFICATE_FILE`): certificates and private key,
+    /// as PEM.
+    Certificate(Secret),
+    /// By what it signs with its private key (`KEYCLOAK_CLIENT_KEY_FILE`).
+    Key(SigningKey),
+    /// Not at all: a public client.
+    None,
+    /// By its secret (`KEYCLOAK_CLIENT_SECRET`).
+    Secret(Secret),
+}
+
 /// A realm of a Keycloak server, and this service's client in it.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct KeycloakServer {
@@ -22,7 +39,7 @@ pub struct KeycloakServer {
     pub(super) internal_url: BaseUrl,
     pub(super) realm: String,
     pub(super) client_id: String,
-    pub(super) client_secret: Option<Secret>,
+    pub(super) client_proof: ClientProof,
     pub(super) issuer: String,
     pub(super) audiences: Vec<String>,
     pub(super) endpoints: Endpoints,
@@ -56,7 +73,31 @@ impl KeycloakServer {
     /// Its secret (`KEYCLOAK_CLIENT_SECRET`), if it has one.
     #[must_use]
     pub const fn client_secret(&self) -> Option<&Secret> {
-        self.client_secret.as_ref()
+        match &self.client_proof {
+            ClientProof::Secret(secret) => Some(secret),
+            ClientProof::Certificate(_) | ClientProof::Key(_) | ClientProof::None => None,
+        }
+    }
+
+    /// How it proves that it is this client.
+    #[must_use]
+    pub const fn client_proof(&self) -> &ClientProof {
+        &self.client_proof
+    }
+
+    /// This service as a client of the realm. A certificate is shown by the connection: see
+    /// `TransportOptions::client_identity_pem`.
+    ///
+    /// A JWT is signed for the [issuer](Self::issuer), which is what Keycloak calls itself, by whatever name it is reached.
+    #[must_use]
+    pub fn client_authentication(&self) -> ClientAuthentication {
+        let id = &self.client_id;
+        match &self.client_proof {
+            ClientProof::Certificate(_) => ClientAuthentication::tls_client_auth(id),
+            ClientProof::Key(key) => ClientAuthentication::private_key_jwt(id, key.clone(), &self.issuer),
+            ClientProof::None => ClientAuthentication::public(id),
+            ClientProof::Secret(secret) => ClientAuthentication::client_secret_post(id, secret.clone()),
+        }
     }
 
     /// What `iss` must be, to the letter (`KEYCLOAK_ISSUER`). Default: the realm's URL at [`url`](Self::url).

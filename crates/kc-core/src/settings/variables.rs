@@ -4,6 +4,10 @@ pub(super) const URL: &str = "KEYCLOAK_URL";
 pub(super) const REALM: &str = "KEYCLOAK_REALM";
 pub(super) const CLIENT_ID: &str = "KEYCLOAK_CLIENT_ID";
 pub(super) const CLIENT_SECRET: &str = "KEYCLOAK_CLIENT_SECRET";
+pub(super) const CLIENT_KEY_FILE: &str = "KEYCLOAK_CLIENT_KEY_FILE";
+pub(super) const CLIENT_KEY_ID: &str = "KEYCLOAK_CLIENT_KEY_ID";
+pub(super) const CLIENT_KEY_ALGORITHM: &str = "KEYCLOAK_CLIENT_KEY_ALGORITHM";
+pub(super) const CLIENT_CERTIFICATE_FILE: &str = "KEYCLOAK_CLIENT_CERTIFICATE_FILE";
 pub(super) const CONFIG: &str = "KEYCLOAK_CONFIG";
 pub(super) const INTERNAL_URL: &str = "KEYCLOAK_INTERNAL_URL";
 pub(super) const AUDIENCE: &str = "KEYCLOAK_AUDIENCE";
@@ -40,6 +44,10 @@ pub const VARIABLES: &[&str] = &[
     REALM,
     CLIENT_ID,
     CLIENT_SECRET,
+    CLIENT_KEY_FILE,
+    CLIENT_KEY_ID,
+    CLIENT_KEY_ALGORITHM,
+    CLIENT_CERTIFICATE_FILE,
     CONFIG,
     INTERNAL_URL,
     AUDIENCE,

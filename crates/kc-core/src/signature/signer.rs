@@ -1,5 +1,6 @@
 //! A private key that signs what this service says of itself.
 
+mod jwk;
 mod pem;
 #[cfg(test)]
 mod tests;
@@ -10,7 +11,7 @@ use std::sync::Arc;
 use aws_lc_rs::error::KeyRejected;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{
-    self as lc, EcdsaKeyPair, EcdsaSigningAlgorithm, Ed25519KeyPair, RsaEncoding, RsaKeyPair,
+    self as lc, EcdsaKeyPair, EcdsaSigningAlgorithm, Ed25519KeyPair, KeyPair, RsaEncoding, RsaKeyPair,
 };
 use base64_simd::URL_SAFE_NO_PAD;
 use serde::Serialize;
@@ -46,6 +47,46 @@ impl SigningKey {
         Ok(Self { algorithm, id: id.map(str::to_owned), pair: Arc::new(pair) })
     }
 
+    /// Reads a private key whose algorithm need not be known: PEM as [`from_pem`](Self::from_pem) reads it, or a JWK, which
+    /// begins with `{`.
+    ///
+    /// Without `algorithm` it is the one that the JWK names in `alg`; else RS256 of an RSA key, ES256, ES384 or ES512 by the
+    /// curve, EdDSA of an Ed25519 key. Without `id` it is the JWK's `kid`.
+    ///
+    /// # Errors
+    /// [`SigningKeyError`] says what the text is instead, and what to do.
+    ///
+    /// # Spec
+    /// RFC 7517; RFC 7518 §6.2.2 and §6.3.2, RSA with all five numbers of its private half; RFC 8037 §2.
+    pub fn read(
+        text: &Secret,
+        algorithm: Option<Algorithm>,
+        id: Option<&str>,
+    ) -> Result<Self, SigningKeyError> {
+        if text.expose().trim_start().starts_with('{') {
+            let (algorithm, named, pair) = jwk::pair(text.expose(), algorithm)?;
+            let id = id.map(str::to_owned).or(named);
+            return Ok(Self { algorithm, id, pair: Arc::new(pair) });
+        }
+        if let Some(algorithm) = algorithm {
+            return Self::from_pem(text, algorithm, id);
+        }
+        // PEM does not always say what kind of key it holds; the library does.
+        let mut first = None;
+        for algorithm in
+            [Algorithm::Rs256, Algorithm::Es256, Algorithm::Es384, Algorithm::Es512, Algorithm::EdDsa]
+        {
+            match Self::from_pem(text, algorithm, id) {
+                Ok(key) => return Ok(key),
+                Err(error) => first = first.or(Some(error)),
+            }
+        }
+        Err(match first {
+            Some(SigningKeyError::Rejected { .. }) | None => SigningKeyError::UnknownKind,
+            Some(error) => error,
+        })
+    }
+
     /// How it signs.
     #[must_use]
     pub const fn algorithm(&self) -> Algorithm {
@@ -78,6 +119,17 @@ impl SigningKey {
         Ok(Secret::new(jwt))
     }
 }
+
+/// The same public key, algorithm and name.
+impl PartialEq for SigningKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.algorithm == other.algorithm
+            && self.id == other.id
+            && self.pair.public_key() == other.pair.public_key()
+    }
+}
+
+impl Eq for SigningKey {}
 
 impl fmt::Debug for SigningKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -119,6 +171,8 @@ pub enum SigningKeyError {
     },
     /// More than one private key: which one is meant?
     SeveralKeys,
+    /// No kind of key that clients sign with.
+    UnknownKind,
 }
 
 impl fmt::Display for SigningKeyError {
@@ -128,11 +182,11 @@ impl fmt::Display for SigningKeyError {
                 "the private key is encrypted: decrypt it with `openssl pkcs8 -topk8 -nocrypt -in KEY`",
             ),
             Self::Malformed => {
-                f.write_str("the private key is damaged PEM: copy it whole, line breaks and END line included")
+                f.write_str("the private key is damaged: copy it whole, of PEM the line breaks and the END line too, of a JWK every member")
             }
-            Self::NoPrivateKey => {
-                f.write_str("no private key: PEM with a line `-----BEGIN PRIVATE KEY-----` is expected")
-            }
+            Self::NoPrivateKey => f.write_str(
+                "no private key: PEM with a line `-----BEGIN PRIVATE KEY-----`, or a private JWK for signing, is expected",
+            ),
             Self::OnlyPublic => f.write_str(
                 "a certificate or public key where a private key is expected: give the file that belongs to it",
             ),
@@ -140,6 +194,10 @@ impl fmt::Display for SigningKeyError {
                 write!(f, "the private key does not fit {algorithm}, which needs {} ({reason})", key_for(*algorithm))
             }
             Self::SeveralKeys => f.write_str("several private keys in one text: give one"),
+            Self::UnknownKind => f.write_str(
+                "the private key is of no kind that signs here: make one of RSA with 2048 bits or more, of P-256, P-384, \
+                 P-521, or Ed25519",
+            ),
         }
     }
 }
@@ -195,6 +253,14 @@ impl Pair {
             (Scheme::Rsa(encoding), Encoding::Pkcs1 | Encoding::Sec1) => {
                 RsaKeyPair::from_der(&key.der).map(|pair| Self::Rsa(pair, encoding))
             }
+        }
+    }
+
+    fn public_key(&self) -> &[u8] {
+        match self {
+            Self::Ecdsa(pair) => pair.public_key().as_ref(),
+            Self::Ed25519(pair) => pair.public_key().as_ref(),
+            Self::Rsa(pair, _) => pair.public_key().as_ref(),
         }
     }
 

@@ -7,6 +7,7 @@ use bytes::{Bytes, BytesMut};
 use http::{Request, Response};
 
 use super::{Transport, TransportError};
+use crate::secret::Secret;
 
 /// Bounds and trust of a [`ReqwestTransport`].
 #[derive(Clone, Debug)]
@@ -19,6 +20,9 @@ pub struct TransportOptions {
     pub max_body: usize,
     /// PEM certificates that are trusted beside the system's. Default none.
     pub extra_roots_pem: Option<Vec<u8>>,
+    /// The certificate that is shown to a server that asks for one (RFC 8705), those between it and its authority, and its
+    /// private key, as PEM. Default none.
+    pub client_identity_pem: Option<Secret>,
 }
 
 impl Default for TransportOptions {
@@ -28,6 +32,7 @@ impl Default for TransportOptions {
             connect_timeout: Duration::from_secs(2),
             max_body: 512 * 1024,
             extra_roots_pem: None,
+            client_identity_pem: None,
         }
     }
 }
@@ -44,8 +49,8 @@ impl ReqwestTransport {
     /// A transport within `options`.
     ///
     /// # Errors
-    /// [`TransportError::Unsendable`] when the extra roots are no PEM certificates, or the system's TLS roots cannot be
-    /// read.
+    /// [`TransportError::Unsendable`] when the extra roots are no PEM certificates, the client's certificate does not fit its
+    /// key or one of the two is missing, or the system's TLS roots cannot be read.
     pub fn new(options: TransportOptions) -> Result<Self, TransportError> {
         let mut builder = reqwest::Client::builder()
             .timeout(options.timeout)
@@ -61,6 +66,11 @@ impl ReqwestTransport {
                 });
             }
             builder = builder.tls_certs_merge(roots);
+        }
+        if let Some(pem) = &options.client_identity_pem {
+            let identity =
+                reqwest::Identity::from_pem(pem.expose().as_bytes()).map_err(|error| unsendable(&error))?;
+            builder = builder.identity(identity);
         }
         let client = builder.build().map_err(|error| unsendable(&error))?;
         Ok(Self { client, timeout: options.timeout, max_body: options.max_body })

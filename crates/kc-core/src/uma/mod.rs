@@ -46,6 +46,9 @@ mod tests;
 use http::HeaderValue;
 use http::header::InvalidHeaderValue;
 
+use crate::principal::Principal;
+use crate::wire::Headers;
+
 pub use self::ask::{Granted, PushedClaims, Wanted};
 pub use self::client::UmaClient;
 pub use self::decider::{PermissionDecider, PermissionRequest, TicketChallenge};
@@ -56,8 +59,13 @@ pub use self::protection::{PermissionTicket, ProtectionClient, TicketPermission}
 pub use self::protection_error::ProtectionError;
 pub use self::resource::{Resource, ResourceDescription, ResourceFilter};
 
+/// The access token by which a request's caller is known.
+pub(crate) fn presented_token<'a>(principal: &'a Principal, headers: &'a dyn Headers) -> Option<&'a str> {
+    presented::Presented::by(principal, headers).map(|presented| presented.token)
+}
+
 /// Credentials, which no log shows.
-fn bearer(token: &str) -> Result<HeaderValue, InvalidHeaderValue> {
+pub(crate) fn bearer(token: &str) -> Result<HeaderValue, InvalidHeaderValue> {
     let mut value = HeaderValue::from_str(&format!("Bearer {token}"))?;
     value.set_sensitive(true);
     Ok(value)

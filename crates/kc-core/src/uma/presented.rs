@@ -5,7 +5,7 @@ use super::decider::PermissionRequest;
 use crate::json::{self, Object, Value};
 use crate::principal::Principal;
 use crate::token::{Compact, MAX_JSON_DEPTH};
-use crate::wire::BearerCredentials;
+use crate::wire::{BearerCredentials, Headers};
 
 /// The token in whose name Keycloak is asked.
 pub(super) struct Presented<'a> {
@@ -19,16 +19,21 @@ impl<'a> Presented<'a> {
     /// The session's token, or the request's if it is the one that the caller is known by. An authenticator of the
     /// service's own may have known them by something else, while the request has a token of somebody else as well.
     pub(super) fn of(asked: &PermissionRequest<'a>) -> Option<Self> {
-        let token = match asked.principal.session() {
+        Self::by(asked.principal, asked.request.headers)
+    }
+
+    /// The same without a question.
+    pub(super) fn by(principal: &'a Principal, headers: &'a dyn Headers) -> Option<Self> {
+        let token = match principal.session() {
             Some(session) => session.access_token().expose(),
-            None => BearerCredentials::read(asked.request.headers).ok()??.token(),
+            None => BearerCredentials::read(headers).ok()??.token(),
         };
         let payload = Compact::parse(token).ok()?.payload;
-        if payload == asked.principal.token().payload() {
+        if payload == principal.token().payload() {
             return Some(Self { token, verified: Some(payload) });
         }
         let said = json::parse_object(&payload, MAX_JSON_DEPTH).ok()?;
-        is_about(&said, asked.principal).then_some(Self { token, verified: None })
+        is_about(&said, principal).then_some(Self { token, verified: None })
     }
 
     /// Whether the token is an RPT of the resource server `client_id` that holds this permission: a token for it and for

@@ -1,6 +1,5 @@
 //! [`TokenValidator`] that asks Keycloak who somebody is.
 
-mod challenge;
 mod endpoint;
 mod error;
 mod signed;

@@ -1,9 +1,10 @@
-//! Client authentication, introspection and the service token against a real Keycloak.
+//! Client authentication, introspection, tokens of services and calls between them, against a real Keycloak.
 
 // Clippy lets tests panic; it knows their helper functions by this.
 #![cfg(test)]
 
 mod keys;
+mod service_to_service;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,6 +1,8 @@
 use super::*;
+use crate::signature::Algorithm;
 
 mod adapter;
+mod client_proof;
 mod errors;
 mod layers;
 mod secrets;

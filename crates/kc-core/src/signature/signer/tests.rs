@@ -1,4 +1,6 @@
-use aws_lc_rs::encoding::{AsDer, EcPrivateKeyRfc5915Der, Pkcs8V1Der};
+use aws_lc_rs::encoding::{
+    AsBigEndian, AsDer, Curve25519SeedBin, EcPrivateKeyBin, EcPrivateKeyRfc5915Der, Pkcs8V1Der,
+};
 use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{KeyPair, UnparsedPublicKey, VerificationAlgorithm};
 use base64_simd::STANDARD;
@@ -180,4 +182,175 @@ fn debug_shows_no_key() {
     let pem = pem("PRIVATE KEY", pair.to_pkcs8v1().unwrap().as_ref());
     let key = SigningKey::from_pem(&pem, Algorithm::Es256, Some("k1")).unwrap();
     assert_eq!(format!("{key:?}"), "SigningKey { algorithm: Es256, id: Some(\"k1\"), .. }");
+}
+
+/// The contents of the elements of a DER sequence (X.690 §8.9).
+fn elements(mut der: &[u8]) -> Vec<&[u8]> {
+    let mut all = Vec::new();
+    while let [_tag, first, rest @ ..] = der {
+        let longer = usize::from(if *first >= 0x80 { first & 0x7f } else { 0 });
+        let length = match longer {
+            0 => usize::from(*first),
+            _ => rest[..longer].iter().fold(0, |sum, byte| sum * 256 + usize::from(*byte)),
+        };
+        all.push(&rest[longer..longer + length]);
+        der = &rest[longer + length..];
+    }
+    all
+}
+
+/// A private JWK, and the public key as the library's verifier takes it.
+type PrivateAndPublic = (Value, Vec<u8>);
+
+fn rsa_jwk() -> PrivateAndPublic {
+    let (der, public) = rsa();
+    let pkcs8 = elements(elements(&der)[0]);
+    let pkcs1 = elements(elements(pkcs8[2])[0]);
+    let number = |nth: usize| {
+        let bytes: &[u8] = pkcs1[nth];
+        URL_SAFE_NO_PAD.encode_to_string(bytes.strip_prefix(&[0]).unwrap_or(bytes))
+    };
+    let jwk = json!({
+        "kty": "RSA", "kid": "r1", "n": number(1), "e": number(2), "d": number(3), "p": number(4), "q": number(5),
+        "dp": number(6), "dq": number(7), "qi": number(8),
+    });
+    (jwk, public)
+}
+
+fn ec_jwk(curve: &'static EcdsaSigningAlgorithm, name: &str) -> PrivateAndPublic {
+    let (pair, public) = ec(curve);
+    let (x, y) = public[1..].split_at(public.len() / 2);
+    let private: EcPrivateKeyBin<'_> = pair.private_key().as_be_bytes().unwrap();
+    let text = |bytes: &[u8]| URL_SAFE_NO_PAD.encode_to_string(bytes);
+    let jwk = json!({ "kty": "EC", "crv": name, "kid": "e1", "x": text(x), "y": text(y), "d": text(private.as_ref()) });
+    (jwk, public)
+}
+
+fn ed25519_jwk() -> PrivateAndPublic {
+    let pair = Ed25519KeyPair::generate().unwrap();
+    let public = pair.public_key().as_ref().to_vec();
+    let text = |bytes: &[u8]| URL_SAFE_NO_PAD.encode_to_string(bytes);
+    let seed = pair.seed().unwrap();
+    let seed: Curve25519SeedBin<'_> = seed.as_be_bytes().unwrap();
+    let jwk = json!({
+        "kty": "OKP", "crv": "Ed25519", "kid": "o1", "use": "sig", "x": text(&public),
+        "d": text(seed.as_ref()),
+    });
+    (jwk, public)
+}
+
+fn read(jwk: &Value) -> Result<SigningKey, SigningKeyError> {
+    SigningKey::read(&Secret::new(format!("\n {jwk}")), None, None)
+}
+
+/// RFC 7518 §6, RFC 8037 §2.
+#[test]
+fn a_private_jwk_of_every_kind_signs_by_the_algorithm_that_its_kind_has() {
+    let cases: [(PrivateAndPublic, &'static dyn VerificationAlgorithm, Algorithm, &str); 5] = [
+        (rsa_jwk(), &lc::RSA_PKCS1_2048_8192_SHA256, Algorithm::Rs256, "r1"),
+        (
+            ec_jwk(&lc::ECDSA_P256_SHA256_FIXED_SIGNING, "P-256"),
+            &lc::ECDSA_P256_SHA256_FIXED,
+            Algorithm::Es256,
+            "e1",
+        ),
+        (
+            ec_jwk(&lc::ECDSA_P384_SHA384_FIXED_SIGNING, "P-384"),
+            &lc::ECDSA_P384_SHA384_FIXED,
+            Algorithm::Es384,
+            "e1",
+        ),
+        (
+            ec_jwk(&lc::ECDSA_P521_SHA512_FIXED_SIGNING, "P-521"),
+            &lc::ECDSA_P521_SHA512_FIXED,
+            Algorithm::Es512,
+            "e1",
+        ),
+        (ed25519_jwk(), &lc::ED25519, Algorithm::EdDsa, "o1"),
+    ];
+    for ((jwk, public), verifier, algorithm, id) in cases {
+        let key = read(&jwk).unwrap_or_else(|error| panic!("{algorithm}: {error}"));
+        assert_eq!((key.algorithm(), key.id()), (algorithm, Some(id)));
+        verified(&key.sign_jwt(&json!({ "iss": "api" })).unwrap(), verifier, &public);
+        assert_eq!(key, read(&jwk).unwrap());
+        assert_ne!(key, SigningKey::read(&Secret::new(jwk.to_string()), None, Some("other")).unwrap());
+        assert!(!format!("{key:?}").contains(jwk["d"].as_str().unwrap()));
+    }
+}
+
+#[test]
+fn the_algorithm_of_a_jwk_binds() {
+    let (mut jwk, public) = rsa_jwk();
+    jwk["alg"] = json!("PS256");
+    let key = read(&jwk).unwrap();
+    assert_eq!(key.algorithm(), Algorithm::Ps256);
+    verified(&key.sign_jwt(&json!({ "iss": "api" })).unwrap(), &lc::RSA_PSS_2048_8192_SHA256, &public);
+    let text = Secret::new(jwk.to_string());
+    assert!(SigningKey::read(&text, Some(Algorithm::Ps256), None).is_ok());
+    for wanted in [Algorithm::Rs256, Algorithm::Es256] {
+        let error = SigningKey::read(&text, Some(wanted), None).unwrap_err();
+        assert!(matches!(error, SigningKeyError::Rejected { .. }), "{error:?}");
+    }
+    for named in ["ES256", "HS256", "RSA-OAEP"] {
+        jwk["alg"] = json!(named);
+        let error = read(&jwk).unwrap_err();
+        assert!(matches!(error, SigningKeyError::Rejected { .. }), "{named}: {error:?}");
+    }
+}
+
+#[test]
+fn a_jwk_that_cannot_sign_is_refused_without_repeating_it() {
+    let (good, _) = ec_jwk(&lc::ECDSA_P256_SHA256_FIXED_SIGNING, "P-256");
+    let with = |name: &str, value: Value| {
+        let mut jwk = good.clone();
+        jwk[name] = value;
+        jwk
+    };
+    let (other, _) = ec_jwk(&lc::ECDSA_P256_SHA256_FIXED_SIGNING, "P-256");
+    let cases = [
+        (with("d", Value::Null), "Malformed"),
+        (with("use", json!("enc")), "NoPrivateKey"),
+        (with("kty", json!("oct")), "NoPrivateKey"),
+        (with("crv", json!("secp256k1")), "NoPrivateKey"),
+        (with("x", json!("=")), "Malformed"),
+        (with("x", other["x"].clone()), "Rejected"),
+        (with("d", other["d"].clone()), "Rejected"),
+        (json!({ "keys": [good] }), "SeveralKeys"),
+        (json!({ "kty": "EC", "crv": "P-256", "x": good["x"], "y": good["y"] }), "OnlyPublic"),
+        (json!({}), "OnlyPublic"),
+    ];
+    for (jwk, expected) in cases {
+        let error = read(&jwk).unwrap_err();
+        let text = format!("{error:?} {error}");
+        assert!(text.starts_with(expected), "{expected}: {text}");
+        assert!(!text.contains(good["d"].as_str().unwrap()) && !text.contains(other["d"].as_str().unwrap()));
+    }
+    let twice = good.to_string().replacen('{', "{\"kid\":\"x\",", 1);
+    assert_eq!(SigningKey::read(&Secret::new(twice), None, None).unwrap_err(), SigningKeyError::Malformed);
+}
+
+#[test]
+fn pem_is_read_without_being_told_what_kind_of_key_it_holds() {
+    let (der, _) = rsa();
+    let (p384, _) = ec(&lc::ECDSA_P384_SHA384_FIXED_SIGNING);
+    let ed25519 = Ed25519KeyPair::generate().unwrap();
+    let sec1: EcPrivateKeyRfc5915Der<'_> = p384.private_key().as_der().unwrap();
+    for (text, algorithm) in [
+        (pem("PRIVATE KEY", &der), Algorithm::Rs256),
+        (pem("PRIVATE KEY", p384.to_pkcs8v1().unwrap().as_ref()), Algorithm::Es384),
+        (pem("EC PRIVATE KEY", sec1.as_ref()), Algorithm::Es384),
+        (pem("PRIVATE KEY", ed25519.to_pkcs8v1().unwrap().as_ref()), Algorithm::EdDsa),
+    ] {
+        assert_eq!(SigningKey::read(&text, None, None).unwrap().algorithm(), algorithm);
+    }
+    assert_eq!(
+        SigningKey::read(&pem("PRIVATE KEY", b"nonsense"), None, None).unwrap_err(),
+        SigningKeyError::UnknownKind
+    );
+    let ps = SigningKey::read(&pem("PRIVATE KEY", &der), Some(Algorithm::Ps256), Some("k")).unwrap();
+    assert_eq!((ps.algorithm(), ps.id()), (Algorithm::Ps256, Some("k")));
+    for text in ["", "nonsense", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----"] {
+        let error = SigningKey::read(&Secret::new(text), None, None).unwrap_err();
+        assert!(matches!(error, SigningKeyError::NoPrivateKey | SigningKeyError::OnlyPublic), "{error:?}");
+    }
 }

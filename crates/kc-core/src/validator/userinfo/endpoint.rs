@@ -8,8 +8,8 @@ use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use http::{HeaderMap, Method, Request, Response, StatusCode, Uri};
 use zeroize::Zeroizing;
 
-use super::challenge::Challenge;
 use super::{UserinfoError, UserinfoSignature};
+use crate::challenge::Challenge;
 use crate::client;
 use crate::json::Value;
 use crate::token::{Defect, TokenError};

@@ -1,4 +1,5 @@
-//! Reads `WWW-Authenticate` of a refusal: Keycloak's userinfo says there, and only there, what is wrong.
+//! Reads `WWW-Authenticate` of a refusal: Keycloak's userinfo says there, and only there, what is wrong, and so do other
+//! services that take tokens.
 
 use std::fmt;
 
@@ -7,7 +8,7 @@ use http::header::WWW_AUTHENTICATE;
 
 /// The challenge of an endpoint that takes access tokens (RFC 6750 §3, RFC 9449 §7.1). `Display` is for the log: text
 /// from elsewhere, shortened and escaped.
-pub(super) struct Challenge {
+pub(crate) struct Challenge {
     error: Option<String>,
     description: Option<String>,
 }
@@ -15,7 +16,7 @@ pub(super) struct Challenge {
 impl Challenge {
     /// The first line of the schemes `Bearer` and `DPoP`; `None` if none is: then whoever refuses does not speak of
     /// access tokens.
-    pub(super) fn read(headers: &HeaderMap) -> Option<Self> {
+    pub(crate) fn read(headers: &HeaderMap) -> Option<Self> {
         let lines = headers.get_all(WWW_AUTHENTICATE).iter().filter_map(|line| line.to_str().ok());
         lines.map(|line| line.trim().split_once(' ').unwrap_or((line.trim(), ""))).find_map(
             |(scheme, parameters)| {
@@ -26,7 +27,7 @@ impl Challenge {
     }
 
     /// The value of `error`.
-    pub(super) fn error(&self) -> Option<&str> {
+    pub(crate) fn error(&self) -> Option<&str> {
         self.error.as_deref()
     }
 
