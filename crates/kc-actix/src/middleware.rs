@@ -40,13 +40,12 @@ where
 }
 
 /// Asks, and calls the inner service or does not.
-pub(crate) async fn guarded<B: MessageBody + 'static>(
+async fn guarded<B: MessageBody + 'static>(
     gate: Arc<Gate>,
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse, Error> {
-    // actix puts it together anew for each request.
-    let matched = if gate.pattern().is_none() { request.match_pattern() } else { None };
+    let matched = request.match_pattern();
     let headers = Lines(request.headers());
     let view = RequestView { route: matched.as_deref(), ..view(request.request(), &headers) };
     let (outcome, audit) = gate.admit(&view).await;

@@ -10,11 +10,13 @@ use super::claims::Claims;
 /// A token that passed a [`TokenValidator`](crate::validator::TokenValidator).
 ///
 /// There is no public constructor: having one is the proof. It holds the claims, not the token itself.
+// In this order in memory, as the claims are.
 #[derive(Clone)]
+#[repr(C)]
 pub struct VerifiedToken {
+    generation: Option<u64>,
     claims: Claims,
     payload: Bytes,
-    generation: Option<u64>,
 }
 
 impl VerifiedToken {
