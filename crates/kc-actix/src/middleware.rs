@@ -9,7 +9,7 @@ use actix_web::{Error, HttpMessage, ResponseError};
 use kc_core::wire::RequestView;
 use kc_core::{Access, Gate, Guard};
 
-use crate::response::{Rejection, seen};
+use crate::response::{Rejection, finish};
 use crate::view::{Lines, view};
 
 /// A middleware for a route, a resource, a scope or an app. It lets only those through whom `access` (a rule, most
@@ -56,10 +56,9 @@ async fn guarded<B: MessageBody + 'static>(
         }
         Err(rejected) => Ok(request.into_response(Rejection::from(rejected).error_response())),
     };
-    let (status, refused) = match &answer {
-        Ok(response) => seen(response.response()),
-        Err(error) => seen(&error.error_response()),
-    };
-    audit.finish(status, refused);
+    match &answer {
+        Ok(response) => finish(audit, response.response()),
+        Err(error) => finish(audit, &error.error_response()),
+    }
     answer
 }

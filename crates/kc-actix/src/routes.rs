@@ -7,12 +7,11 @@ use actix_web::dev::ResourceDef;
 use actix_web::guard::fn_guard;
 use actix_web::http::Method;
 use actix_web::web::{self, ServiceConfig};
-use actix_web::{FromRequest, Handler, HttpMessage, HttpRequest, HttpResponse, Resource, Responder};
-use actix_web::{ResponseError, Route};
+use actix_web::{FromRequest, Handler, HttpMessage, HttpRequest, HttpResponse, Resource, Responder, Route};
 use kc_core::routes::BoundRoute;
 use kc_core::{AuthError, Gate, Guard, RouteError};
 
-use crate::response::{Rejection, seen};
+use crate::response::{Rejection, finish};
 use crate::view::{Lines, view};
 
 /// Routes, each with what it asks of its callers; [`config`] makes an app of them.
@@ -32,7 +31,7 @@ pub fn on<A: FromRequest + 'static>(
 ) -> Endpoint {
     let make: MakeRoute = Arc::new(move |gate| {
         let (gate, handler) = (Arc::clone(gate), handler.clone());
-        web::to(move |request, body| guarded(Arc::clone(&gate), handler.clone(), request, body))
+        web::to(move |asked| guarded(Arc::clone(&gate), handler.clone(), asked))
     });
     Endpoint::new(method.into().as_ref().map(Method::as_str), make)
 }
@@ -42,22 +41,20 @@ pub fn on<A: FromRequest + 'static>(
 async fn guarded<A: FromRequest>(
     gate: Arc<Gate>,
     handler: impl Handler<A, Output: Responder>,
-    request: HttpRequest,
-    body: web::Payload,
+    (request, body): (HttpRequest, web::Payload),
 ) -> HttpResponse {
     let (outcome, audit) = gate.admit(&view(&request, &Lines(request.headers()))).await;
     let response = match outcome {
         Ok(caller) => {
             request.extensions_mut().insert(caller);
             match A::from_request(&request, &mut body.into_inner()).await {
-                Ok(asked) => handler.call(asked).await.respond_to(&request).map_into_boxed_body(),
+                Ok(arguments) => handler.call(arguments).await.respond_to(&request).map_into_boxed_body(),
                 Err(error) => HttpResponse::from_error(error),
             }
         }
-        Err(rejected) => Rejection::from(rejected).error_response(),
+        Err(rejected) => HttpResponse::from_error(Rejection::from(rejected)),
     };
-    let (status, refused) = seen(&response);
-    audit.finish(status, refused);
+    finish(audit, &response);
     response
 }
 

@@ -1,9 +1,11 @@
 //! An event as a line of text.
 
+use std::cell::Cell;
 use std::fmt::Write as _;
 use std::net::IpAddr;
 
 use super::{AuditEvent, Decision};
+use crate::clock::UnixTime;
 
 impl AuditEvent<'_> {
     /// The event as one line of JSON, without the line break. Control characters, line and paragraph separators and
@@ -20,7 +22,9 @@ impl AuditEvent<'_> {
     /// The same at the end of `line`.
     pub(super) fn write_json_line(&self, line: &mut String) {
         // By hand, since a serializer looks at each letter on its own. Writing into a string does not fail.
-        let _ = write!(line, "{{\"time\":\"{}\"", self.time.0);
+        line.push_str("{\"time\":\"");
+        time(line, self.time.0);
+        line.push('"');
         let decision = match self.decision {
             Decision::Allow => "allow",
             Decision::Deny => "deny",
@@ -78,11 +82,39 @@ fn decimal(line: &mut String, number: u16) {
     while unit > 1 && number < unit {
         unit /= 10;
     }
+    digits(line, number, unit);
+}
+
+/// From the digit that counts `unit` on.
+fn digits(line: &mut String, number: u16, mut unit: u16) {
     while unit > 0 {
-        let digit = u32::from(number / unit % 10);
-        line.extend(char::from_digit(digit, 10));
+        line.push(char::from_digit(u32::from(number / unit % 10), 10).unwrap_or_default());
         unit /= 10;
     }
+}
+
+/// As the time prints. Events come many in a second, so that all but the milliseconds is there from the last one.
+fn time(line: &mut String, at: UnixTime) {
+    thread_local! {
+        static SECOND: Cell<(UnixTime, String)> = const { Cell::new((UnixTime::from_secs(0), String::new())) };
+    }
+    let second = UnixTime::from_secs(at.as_secs());
+    let (mut known, mut text) = SECOND.take();
+    if known != second || text.is_empty() {
+        text.clear();
+        let _ = write!(text, "{second}");
+        known = second;
+    }
+    match text.strip_suffix("000Z") {
+        Some(start) => {
+            line.push_str(start);
+            digits(line, u16::try_from(at.as_millis().rem_euclid(1000)).unwrap_or_default(), 100);
+            line.push('Z');
+        }
+        // No date, in years of five digits.
+        None => line.push_str(&text),
+    }
+    SECOND.set((known, text));
 }
 
 /// Whether JSON and whoever reads the line take all of it as it is. All letters are looked at without a way out in
@@ -156,6 +188,15 @@ mod tests {
         };
         for event in [event(), full, AuditEvent { sub: None, username: None, ip: None, ..event() }] {
             assert_eq!(event.to_json_line(), serde_json::to_string(&event).unwrap());
+        }
+    }
+
+    #[test]
+    fn a_time_is_written_as_it_prints() {
+        for millis in [0, 999, 1_000, 1_001, 1_999, 5, -1, -1_000, 1_795_308_973_042, i64::MAX, i64::MIN] {
+            let mut line = String::new();
+            time(&mut line, UnixTime::from_millis(millis));
+            assert_eq!(line, UnixTime::from_millis(millis).to_string());
         }
     }
 

@@ -376,11 +376,7 @@ impl Guard {
             event,
             code,
             method: origin::method(request.method),
-            asked: Asked::new(
-                &shortened(request.path, 1024),
-                &origin::RequestId::of(request),
-                request.route,
-            ),
+            asked: Asked::new(&shortened(request.path, 1024), &origin::RequestId::of(request), request.route),
             realm: Arc::clone(&self.inner.realm),
             issuer,
             whom,

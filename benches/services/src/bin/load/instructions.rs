@@ -23,7 +23,7 @@ pub(crate) fn measure(setting: &Setting, subjects: &[Subject], keep: Option<&Pat
     for subject in subjects {
         let log = setting.audit_log(subject);
         let (quiet, logging) = (setting.guarded("off"), setting.guarded(&log));
-        let plain = setting.plain();
+        let plain = setting.plain(&setting.one);
         println!("{}", subject.name);
         let mut base = None;
         for (what, role, environment, tokens) in [

@@ -79,10 +79,10 @@ impl Setting {
         keycloak.chain([("AUDIT_LOG", audit)]).collect()
     }
 
-    /// The realm, and about whom the service without protection speaks.
-    fn plain(&self) -> Vec<(&str, &str)> {
+    /// The realm, and about whom the service without protection speaks: the owners of the tokens in a file.
+    fn plain<'a>(&'a self, tokens: &'a Path) -> Vec<(&'a str, &'a str)> {
         let mut environment = self.guarded("off");
-        environment.extend(self.tokens.first().map(|token| ("BENCH_TOKEN", token.as_str())));
+        environment.extend(tokens.to_str().map(|tokens| ("BENCH_TOKENS", tokens)));
         environment
     }
 
