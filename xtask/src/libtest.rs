@@ -40,6 +40,27 @@ impl Tally {
     }
 }
 
+/// A test that failed.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct TestFailure {
+    /// The file name of its binary, or the library of a doc test.
+    pub(crate) binary: String,
+    pub(crate) test: String,
+    /// Enough to know what was wrong without the log.
+    pub(crate) said: Vec<String>,
+}
+
+impl TestFailure {
+    const LINES: usize = 12;
+    const LINE: usize = 300;
+
+    fn hear(&mut self, line: &str) {
+        if self.said.len() < Self::LINES && !line.trim().is_empty() {
+            self.said.push(line.chars().take(Self::LINE).collect());
+        }
+    }
+}
+
 /// What one `cargo test` printed.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Report {
@@ -47,6 +68,8 @@ pub(crate) struct Report {
     pub(crate) tallies: BTreeMap<String, Tally>,
     /// Who issued the tokens, where a test says so: `issuer: …`.
     pub(crate) issuers: BTreeMap<String, String>,
+    /// What failed, and the beginning of what it printed.
+    pub(crate) failures: Vec<TestFailure>,
     /// Binaries that ended without a result line: they crashed.
     pub(crate) crashed: Vec<String>,
 }
@@ -55,7 +78,16 @@ impl Report {
     pub(crate) fn read(output: &str) -> Self {
         let mut report = Self::default();
         let mut running: Option<(String, bool)> = None;
+        let mut failure: Option<TestFailure> = None;
         for line in output.lines() {
+            if let (Some(test), Some((binary, _))) = (heading(line), running.as_ref()) {
+                let (binary, test) = (binary.clone(), test.to_owned());
+                report.failures.extend(failure.replace(TestFailure { binary, test, said: Vec::new() }));
+            } else if line == "failures:" || line.starts_with("test result: ") {
+                report.failures.extend(failure.take());
+            } else if let Some(failure) = &mut failure {
+                failure.hear(line);
+            }
             if let Some(next) = started(line) {
                 report.finish(running.replace((next, false)));
             } else if let (Some(tally), Some((name, seen))) = (Tally::from_line(line), running.as_mut()) {
@@ -66,6 +98,7 @@ impl Report {
                 report.issuers.insert(name.clone(), issuer.to_owned());
             }
         }
+        report.failures.extend(failure);
         report.finish(running);
         report
     }
@@ -75,6 +108,12 @@ impl Report {
             self.crashed.push(name);
         }
     }
+}
+
+/// The test whose output comes after this line: `---- rules::a_test stdout ----`, with libtest-mimic `---- a test ----`.
+fn heading(line: &str) -> Option<&str> {
+    let name = line.strip_prefix("---- ")?.strip_suffix(" ----")?;
+    Some(name.strip_suffix(" stdout").unwrap_or(name))
 }
 
 /// The binary or library whose tests begin with this line of cargo's:
@@ -109,6 +148,24 @@ mod tests {
         assert_eq!(report.tallies["kc_core-1a"], Tally { passed: 2, ..Tally::default() });
         assert_eq!(report.tallies["guard-2b"], Tally { passed: 1, failed: 1, ignored: 0 });
         assert!(report.crashed.is_empty());
+    }
+
+    #[test]
+    fn a_failed_test_is_named_with_the_beginning_of_what_it_printed() {
+        let output = "     Running tests/guard.rs (target/debug/deps/guard-2b)\n\nrunning 3 tests\ntest a ... ok\n\
+            test b ... FAILED\ntest c ... FAILED\n\nfailures:\n\n---- b stdout ----\n\nthread 'b' panicked at a.rs:1:1:\n\
+            left is not right\n\n\n---- c ----\nno\n\nfailures:\n    b\n    c\n\n\
+            test result: FAILED. 1 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s\n";
+        let failures = Report::read(output).failures;
+        let read: Vec<_> =
+            failures.iter().map(|one| (&*one.binary, &*one.test, one.said.join("|"))).collect();
+        assert_eq!(
+            read,
+            [
+                ("guard-2b", "b", "thread 'b' panicked at a.rs:1:1:|left is not right".to_owned()),
+                ("guard-2b", "c", "no".to_owned())
+            ]
+        );
     }
 
     #[test]

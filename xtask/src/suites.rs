@@ -316,7 +316,8 @@ fn doctests(workspace: &Workspace, log: &mut Log) -> Result<Outcome, Failure> {
     };
     let tallies = report.tallies.iter().map(|(library, tally)| (name(library), *tally)).collect();
     let issuers = BTreeMap::new();
-    let run = TestRun { success: ran.success, tallies, issuers, crashed: report.crashed };
+    let (failures, crashed) = (report.failures, report.crashed);
+    let run = TestRun { success: ran.success, tallies, issuers, failures, crashed };
     Ok(run.outcome(std::iter::empty()))
 }
 
@@ -340,6 +341,7 @@ fn real_keycloak(workspace: &Workspace, log: &mut Log) -> Result<Outcome, Failur
         let other = other?;
         run.success &= other.success;
         run.tallies.extend(other.tallies);
+        run.failures.extend(other.failures);
         run.crashed.extend(other.crashed);
     }
     let packages = KEYCLOAK_TESTS.iter().map(|(package, _)| *package);

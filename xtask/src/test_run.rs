@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::libtest::{Report, Tally};
+use crate::libtest::{Report, Tally, TestFailure};
 use crate::process::{self, Failure, Log};
 use crate::summary::Outcome;
 use crate::workspace::Workspace;
@@ -19,6 +19,8 @@ pub(crate) struct TestRun {
     pub(crate) tallies: BTreeMap<String, Tally>,
     /// Who issued the tokens of a package's conformance test.
     pub(crate) issuers: BTreeMap<String, String>,
+    /// Those that failed, with the package in the place of the binary.
+    pub(crate) failures: Vec<TestFailure>,
     pub(crate) crashed: Vec<String>,
 }
 
@@ -35,6 +37,10 @@ impl TestRun {
         let mut findings = Vec::new();
         if all.failed > 0 {
             findings.push(format!("{} tests failed", all.failed));
+        }
+        for failure in self.failures {
+            findings.push(format!("{}: {}", failure.binary, failure.test));
+            findings.extend(failure.said.iter().map(|line| format!("    {line}")));
         }
         if all.ignored > 0 {
             findings.push(format!("{} tests are ignored: a test runs or goes", all.ignored));
@@ -83,7 +89,12 @@ pub(crate) fn cargo_test(
     }
     let owner = |(binary, issuer)| (owners.get(&binary).unwrap_or(&binary).clone(), issuer);
     let issuers = report.issuers.into_iter().map(owner).collect();
-    Ok(TestRun { success: ran.success, tallies, issuers, crashed: report.crashed })
+    let named = |failure: TestFailure| {
+        let binary = owners.get(&failure.binary).unwrap_or(&failure.binary).clone();
+        TestFailure { binary, ..failure }
+    };
+    let failures = report.failures.into_iter().map(named).collect();
+    Ok(TestRun { success: ran.success, tallies, issuers, failures, crashed: report.crashed })
 }
 
 /// The package of each test binary, by the binary's file name, from cargo's JSON messages.
@@ -132,7 +143,8 @@ mod tests {
     fn run(tally: Tally, crashed: &[&str], success: bool) -> Outcome {
         let tallies = BTreeMap::from([("a".to_owned(), tally)]);
         let crashed = crashed.iter().map(|&name| name.to_owned()).collect();
-        TestRun { success, tallies, issuers: BTreeMap::new(), crashed }.outcome(["a", "b"].into_iter())
+        TestRun { success, tallies, issuers: BTreeMap::new(), failures: Vec::new(), crashed }
+            .outcome(["a", "b"].into_iter())
     }
 
     #[test]

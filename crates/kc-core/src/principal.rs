@@ -17,8 +17,6 @@ pub struct Principal {
     session: Option<Session>,
 }
 
-// In this order in memory: right after the count of whoever holds it comes what is looked at for each request.
-#[repr(C)]
 struct Inner {
     token: VerifiedToken,
     roles: RoleSet,

@@ -1,11 +1,13 @@
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::{Request, Response};
 use kc_conformance::contract;
+use kc_core::clock::SystemClock;
 use kc_core::issuers::{IssuerList, IssuersValidator, TrustedIssuer};
 use kc_core::roles::KeycloakRoles;
 use kc_core::token::{TokenError, VerifiedToken};
@@ -51,6 +53,10 @@ async fn the_validator_that_asks_userinfo_keeps_the_contract() {
         UserinfoValidator::after(Arc::new(jwt(issuer).build()), userinfo)
     };
     contract::token_validator(make).await.unwrap();
+    let remembering = async |issuer: &DevIssuer| {
+        make(issuer).await.remembered_for(Duration::from_secs(60), Arc::new(SystemClock))
+    };
+    contract::token_validator(remembering).await.unwrap();
 }
 
 #[tokio::test]

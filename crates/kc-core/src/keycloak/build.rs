@@ -117,8 +117,8 @@ impl KeycloakBuilder {
         self
     }
 
-    /// Asks userinfo about each token that was found good, once, for claims that the realm puts there and not into its tokens
-    /// ([`UserinfoValidator`]). The way there is over TLS, or to a Keycloak on this machine. Default: it is not asked.
+    /// Asks userinfo about each token that was found good, for claims that the realm puts there and not into its tokens
+    /// ([`UserinfoValidator`]). An answer counts as long as one of introspection, `KEYCLOAK_INTROSPECTION_TTL_SECONDS`. The way there is over TLS, or to a Keycloak on this machine. Default: it is not asked.
     pub fn userinfo(mut self) -> Self {
         self.userinfo = Some(Userinfo::Plain);
         self
@@ -408,7 +408,8 @@ impl Realm<'_> {
                         endpoint.signed(signature)
                     }
                 };
-                Arc::new(UserinfoValidator::after(validator, endpoint))
+                let (ttl, clock) = (self.settings.introspection_ttl(), Arc::clone(self.clock));
+                Arc::new(UserinfoValidator::after(validator, endpoint).remembered_for(ttl, clock))
             }
         };
         Ok(TrustedIssuer::new(server.realm(), validator, roles).introspector(introspector))

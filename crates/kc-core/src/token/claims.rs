@@ -14,23 +14,21 @@ use crate::json::{Object, Value};
 ///
 /// # Spec
 /// RFC 7519 §4.1, RFC 9068 §2.2, OpenID Connect Core §2 and §5.1; the rest is Keycloak's.
-// In this order in memory: what is looked at for each request comes first and is together.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
-#[repr(C)]
 pub struct Claims {
-    /// `exp`.
-    pub expires_at: Option<UnixTime>,
-    /// `nbf`.
-    pub not_before: Option<UnixTime>,
-    /// `iat`.
-    pub issued_at: Option<UnixTime>,
     /// `iss`: who issued it.
     pub issuer: Option<String>,
     /// `sub`: the user's id at the issuer. Lightweight tokens have none.
     pub subject: Option<String>,
     /// `aud`: whom it is for, a single string or an array; `None` when there is no such claim.
     pub audience: Option<Names>,
+    /// `exp`.
+    pub expires_at: Option<UnixTime>,
+    /// `nbf`.
+    pub not_before: Option<UnixTime>,
+    /// `iat`.
+    pub issued_at: Option<UnixTime>,
     /// `auth_time`: when the user last proved who they are.
     pub authenticated_at: Option<UnixTime>,
     /// `jti`.

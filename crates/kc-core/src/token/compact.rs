@@ -29,11 +29,8 @@ impl<'t> Compact<'t> {
             let encrypted = payload.bytes().filter(|byte| *byte == b'.').count() == 2;
             return Err(if encrypted { TokenError::Malformed(Defect::Encrypted) } else { not_three });
         }
-        // An empty signature is well formed (RFC 7515 appendix A.5): what is wrong with it is the algorithm or the
-        // signature, and that is what the caller should hear.
-        if header.is_empty() || payload.is_empty() {
-            return Err(TokenError::Malformed(Defect::EmptySegment));
-        }
+        // An empty segment is well formed: a payload may be nothing (RFC 7515 §7.1), a signature too (appendix A.5). What
+        // is wrong is the header, the signature, or that there are no claims, and that is what the caller should hear.
         let decode = |segment: &str| {
             base64url::decode(segment.as_bytes()).ok_or(TokenError::Malformed(Defect::Base64url))
         };
@@ -53,6 +50,7 @@ mod tests {
         assert_eq!((compact.header, compact.payload), (&b"aa"[..], vec![0, 0, 0]));
         assert_eq!((compact.signing_input, compact.signature), (&b"aa.AAAA"[..], vec![0, 0, 0]));
         assert!(Compact::parse("aa.AAAA.").unwrap().signature.is_empty());
+        assert!(Compact::parse("aa..AAAA").unwrap().payload.is_empty());
     }
 
     #[test]
@@ -64,8 +62,6 @@ mod tests {
             ("aa.bb.cc.dd", Defect::NotThreeSegments),
             ("a.b.c.d.e", Defect::Encrypted),
             ("a.b.c.d.e.f", Defect::NotThreeSegments),
-            (".bb.cc", Defect::EmptySegment),
-            ("aa..cc", Defect::EmptySegment),
             ("aa.AAAA.A", Defect::Base64url),
             ("aa.AB.AAAA", Defect::Base64url),
             ("aa.AA==.AAAA", Defect::Base64url),

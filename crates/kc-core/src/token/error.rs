@@ -94,8 +94,6 @@ pub enum Defect {
     Critical,
     /// A member is named twice.
     DuplicateMember,
-    /// A segment is empty.
-    EmptySegment,
     /// Five segments: a JWE (RFC 7516).
     Encrypted,
     /// A header parameter that we read has a wrong shape.
@@ -128,7 +126,6 @@ impl fmt::Display for Defect {
             Self::Compressed => "compressed tokens are not supported",
             Self::Critical => "the header parameter crit is not supported",
             Self::DuplicateMember => "a member is named twice",
-            Self::EmptySegment => "a segment is empty",
             Self::Encrypted => "encrypted tokens are not supported",
             Self::HeaderParameter(name) => return write!(f, "the header parameter {name} has a wrong shape"),
             Self::HeaderNotJson => "the header is not a JSON object",

@@ -6,22 +6,22 @@ use bytes::Bytes;
 use serde::de::DeserializeOwned;
 
 use super::claims::Claims;
+use crate::clock::UnixTime;
 
 /// A token that passed a [`TokenValidator`](crate::validator::TokenValidator).
 ///
 /// There is no public constructor: having one is the proof. It holds the claims, not the token itself.
-// In this order in memory, as the claims are.
 #[derive(Clone)]
-#[repr(C)]
 pub struct VerifiedToken {
-    generation: Option<u64>,
     claims: Claims,
     payload: Bytes,
+    generation: Option<u64>,
+    vouched_until: Option<UnixTime>,
 }
 
 impl VerifiedToken {
     pub(crate) fn new(claims: Claims, payload: Bytes) -> Self {
-        Self { claims, payload, generation: None }
+        Self { claims, payload, generation: None, vouched_until: None }
     }
 
     /// The same, verified by its signature with the keys of this generation.
@@ -32,6 +32,16 @@ impl VerifiedToken {
     /// Of the keys that it was verified with; `None` when something else vouched for it.
     pub(crate) fn generation(&self) -> Option<u64> {
         self.generation
+    }
+
+    /// The same, which somebody who was asked vouches for until then.
+    pub(crate) fn vouched_for(self, until: UnixTime) -> Self {
+        Self { vouched_until: Some(until), ..self }
+    }
+
+    /// `None` when nobody was asked, or when the answer was of that moment only.
+    pub(crate) fn vouched_until(&self) -> Option<UnixTime> {
+        self.vouched_until
     }
 
     /// As it was signed, or as whoever vouched for it gave it.

@@ -8,6 +8,7 @@ mod signed;
 mod tests;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -19,11 +20,13 @@ pub use self::error::UserinfoError;
 pub use self::signed::UserinfoSignature;
 use super::unverified::Unverified;
 use super::{TokenValidator, ValidationError};
+use crate::clock::Clock;
 use crate::json;
 use crate::token::{Claims, Compact, JoseHeader, MAX_JSON_DEPTH, TokenError, VerifiedToken};
 
-/// Checks a token and then asks userinfo, once for each token: for claims that a realm puts there and not into its
-/// tokens, and because userinfo no longer answers for a session that was logged out.
+/// Checks a token and then asks userinfo: for claims that a realm puts there and not into its tokens, and because
+/// userinfo no longer answers for a session that was logged out. Each validation asks, unless answers are
+/// [remembered](Self::remembered_for).
 ///
 /// **Userinfo says who somebody is, not that the token is for this service.** Keycloak serves a token of any audience
 /// there, and gives no roles unless a mapper puts them there. So it is asked [`after`](Self::after) another validator,
@@ -51,6 +54,14 @@ use crate::token::{Claims, Compact, JoseHeader, MAX_JSON_DEPTH, TokenError, Veri
 pub struct UserinfoValidator {
     before: Before,
     endpoint: UserinfoEndpoint,
+    memory: Option<Memory>,
+}
+
+/// How long an answer counts.
+#[derive(Debug)]
+struct Memory {
+    ttl: Duration,
+    clock: Arc<dyn Clock>,
 }
 
 /// What is known of a token before userinfo is asked.
@@ -72,7 +83,17 @@ impl UserinfoValidator {
     /// Asks `endpoint` about tokens that `validator` has accepted.
     #[must_use]
     pub fn after(validator: Arc<dyn TokenValidator>, endpoint: UserinfoEndpoint) -> Self {
-        Self { before: Before::Checked(validator), endpoint }
+        Self { before: Before::Checked(validator), endpoint, memory: None }
+    }
+
+    /// Lets an answer count for `ttl`, and not beyond the token's `exp`: for so long the token
+    /// [stands](TokenValidator::still_stands), and whoever remembers tokens need not ask again. So long, too, a logout at
+    /// Keycloak that nothing else tells of stays unnoticed. Default: an answer counts once. A token that was not checked
+    /// by its signature is asked about each time.
+    #[must_use]
+    pub fn remembered_for(mut self, ttl: Duration, clock: Arc<dyn Clock>) -> Self {
+        self.memory = Some(Memory { ttl, clock });
+        self
     }
 
     /// The way to a validator that does not check the token itself.
@@ -91,18 +112,15 @@ impl DangerousUserinfo {
     #[must_use]
     pub fn any_audience(self, issuer: impl Into<String>) -> UserinfoValidator {
         let before = Before::Nothing { issuer: issuer.into() };
-        UserinfoValidator { before, endpoint: self.endpoint }
+        UserinfoValidator { before, endpoint: self.endpoint, memory: None }
     }
 }
 
 #[async_trait]
 impl TokenValidator for UserinfoValidator {
-    /// As far as the validator before can tell: userinfo is asked once for each token.
     fn still_stands(&self, token: &VerifiedToken) -> bool {
-        match &self.before {
-            Before::Checked(validator) => validator.still_stands(token),
-            Before::Nothing { .. } => false,
-        }
+        let (Before::Checked(validator), Some(memory)) = (&self.before, &self.memory) else { return false };
+        token.vouched_until().is_some_and(|until| memory.clock.now() < until) && validator.still_stands(token)
     }
 
     async fn validate(&self, token: &str) -> Result<VerifiedToken, ValidationError> {
@@ -113,7 +131,11 @@ impl TokenValidator for UserinfoValidator {
                 let subject = subject.ok_or(TokenError::MissingClaim { claim: "sub" })?;
                 let userinfo = self.endpoint.ask(token).await?;
                 same_subject(subject, &userinfo)?;
-                added(&checked, &userinfo)
+                let token = added(&checked, &userinfo)?;
+                Ok(match &self.memory {
+                    Some(memory) => memory.of(token),
+                    None => token,
+                })
             }
             Before::Nothing { issuer } => {
                 // Nothing is sent that cannot be one of Keycloak's access tokens.
@@ -125,6 +147,15 @@ impl TokenValidator for UserinfoValidator {
                 alone(issuer, userinfo)
             }
         }
+    }
+}
+
+impl Memory {
+    /// Keycloak knows no leeway: it has nothing to say of a token from the second of its `exp` on.
+    fn of(&self, token: VerifiedToken) -> VerifiedToken {
+        let until = self.clock.now().plus(self.ttl);
+        let until = token.claims().expires_at.map_or(until, |exp| until.min(exp));
+        token.vouched_for(until)
     }
 }
 

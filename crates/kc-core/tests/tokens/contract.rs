@@ -147,10 +147,8 @@ fn a_payload_that_is_no_object_is_malformed_and_only_after_the_signature() {
     {
         let token = OURS.token_of("ES256", &header("ES256").to_string(), payload);
         assert_eq!(code(&token), "malformed_token", "{payload}");
-        if !payload.is_empty() {
-            let forged = THEIRS.token_of("ES256", &header("ES256").to_string(), payload);
-            assert_eq!(code(&forged), "invalid_signature", "{payload}");
-        }
+        let forged = THEIRS.token_of("ES256", &header("ES256").to_string(), payload);
+        assert_eq!(code(&forged), "invalid_signature", "{payload}");
     }
 }
 

@@ -211,7 +211,7 @@ async fn an_endpoint_says_which_methods_it_has() {
 }
 
 #[tokio::test]
-async fn userinfo_is_asked_once_for_each_token_plain_or_signed() {
+async fn userinfo_is_asked_once_for_many_requests_plain_or_signed() {
     let plain = Made { userinfo: kc_core::KeycloakBuilder::userinfo, ..Made::default() };
     let signed = Made {
         client: "signed-userinfo",

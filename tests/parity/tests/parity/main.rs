@@ -17,7 +17,8 @@ use crate::service::{Answer, Service};
 const SERVICES: [&str; 4] = ["axum-service", "actix-service", "poem-service", "custom-framework"];
 const WITH_PAGES: &[&str] = &["axum-service", "actix-service", "poem-service"];
 
-/// Sends each request to each service, one after another so that state changes alike, and reports every difference.
+/// Sends each request to all services, the next when all have answered so that state changes alike, and reports every
+/// difference.
 /// The issuer lives on the other threads of the runtime: this one waits for sockets.
 async fn compare(issuer: &DevIssuer, settings: &[(&str, &str)], recorded: &[Recorded]) {
     compare_these(&SERVICES, issuer, settings, recorded).await;
@@ -28,7 +29,7 @@ async fn compare_these(names: &[&str], issuer: &DevIssuer, settings: &[(&str, &s
     let mut differences = String::new();
     let mut different = 0;
     for request in recorded {
-        let answers: Vec<Answer> = services.iter().map(|service| service.send(&request.bytes)).collect();
+        let answers = to_each(&services, &request.bytes);
         let Some((first, others)) = answers.split_first() else { continue };
         for (name, answer) in names.iter().skip(1).zip(others) {
             if answer != first {
@@ -42,6 +43,13 @@ async fn compare_these(names: &[&str], issuer: &DevIssuer, settings: &[(&str, &s
         }
     }
     assert!(different == 0, "{different} differences in {} requests:\n{differences}", recorded.len());
+}
+
+fn to_each(services: &[Service], request: &[u8]) -> Vec<Answer> {
+    std::thread::scope(|scope| {
+        let asked: Vec<_> = services.iter().map(|service| scope.spawn(|| service.send(request))).collect();
+        asked.into_iter().map(|answer| answer.join().unwrap()).collect()
+    })
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

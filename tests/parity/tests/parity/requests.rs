@@ -319,11 +319,12 @@ pub(crate) async fn pages(issuer: &DevIssuer) -> Vec<Recorded> {
         }
         let form = ("content-type", "application/x-www-form-urlencoded");
         recorded.push(Recorded::new("POST", path, &[form, ("content-length", "0"), ("cookie", &session)]));
-        recorded.push(Recorded::new(
-            "POST",
-            path,
-            &[form, ("content-length", "99999"), ("cookie", &session)],
-        ));
+    }
+    // A body that never comes: each service waits for as long as it is ready to.
+    let form = ("content-type", "application/x-www-form-urlencoded");
+    for path in ["/oidc/logout", "/oidc/backchannel-logout"] {
+        let headers = [form, ("content-length", "99999"), ("cookie", &session)];
+        recorded.push(Recorded::new("POST", path, &headers));
     }
     recorded
 }

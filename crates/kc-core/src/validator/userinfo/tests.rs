@@ -263,6 +263,30 @@ async fn userinfo_about_somebody_else_refuses_the_token() {
 }
 
 #[tokio::test]
+async fn an_answer_counts_once_or_for_its_ttl_and_not_beyond_the_token() {
+    let realm = Realm::new();
+    let transport = plain(&alice());
+    let token = realm.token(&json!({}));
+    let once = realm.validator(&transport);
+    let verified = once.validate(&token).await.unwrap();
+    assert!(!once.still_stands(&verified), "who remembers nothing asks each time");
+    for (ttl, lives) in [(30, 30), (3600, 300)] {
+        let clock = Arc::new(FakeClock::at(UnixTime::from_secs(NOW)));
+        let validator = realm.validator(&transport).remembered_for(Duration::from_secs(ttl), clock.clone());
+        let verified = validator.validate(&token).await.unwrap();
+        assert!(validator.still_stands(&verified));
+        clock.advance(Duration::from_secs(lives - 1));
+        assert!(validator.still_stands(&verified));
+        clock.advance(Duration::from_secs(1));
+        assert!(!validator.still_stands(&verified), "{ttl} s");
+    }
+    let signed_only = realm.jwt_validator().validate(&token).await.unwrap();
+    let clock = Arc::new(FakeClock::at(UnixTime::from_secs(NOW)));
+    let validator = realm.validator(&transport).remembered_for(Duration::from_secs(30), clock);
+    assert!(!validator.still_stands(&signed_only), "nobody was asked about it");
+}
+
+#[tokio::test]
 async fn a_401_about_the_token_makes_it_inactive() {
     let realm = Realm::new();
     for line in [
