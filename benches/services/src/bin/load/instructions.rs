@@ -14,7 +14,7 @@ use crate::{Setting, Subject};
 
 /// The difference of two runs, so that start and end do not count.
 const FEW: usize = 2_000;
-const MANY: usize = 6_000;
+const MANY: usize = 4_000;
 
 /// `keep`: the folder for callgrind's files, which `callgrind_annotate` reads; they are named after subject and case.
 #[expect(clippy::print_stdout, reason = "a table is what it is for")]
