@@ -131,10 +131,9 @@ impl Deref for RequestId<'_> {
 
 /// By hand, since formatting costs several times as much.
 fn hex(number: u128) -> [u8; 32] {
-    // A nibble to each byte, then all of them to letters at once.
+    // A nibble to each byte, the high one first; then all of them to letters at once.
     let bytes = number.to_be_bytes();
-    let nibble =
-        |at: usize| bytes.get(at / 2).map_or(0, |byte| if at % 2 == 0 { byte >> 4 } else { byte & 15 });
+    let nibble = |at: usize| bytes.get(at / 2).map_or(0, |byte| byte >> (4 * (1 - at % 2)) & 15);
     std::array::from_fn(nibble).map(|nibble| nibble + if nibble < 10 { b'0' } else { b'a' - 10 })
 }
 
