@@ -5,6 +5,7 @@ use std::fmt;
 use crate::keys::KeysUnavailable;
 use crate::rules::Denial;
 use crate::token::TokenError;
+use crate::uma::TicketChallenge;
 use crate::users::SignInError;
 use crate::validator::{UserinfoError, ValidationError};
 use crate::wire::CredentialsError;
@@ -13,6 +14,11 @@ use crate::wire::CredentialsError;
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum AuthError {
+    /// Keycloak had to be asked about a permission, and gave no answer.
+    Authorization {
+        /// Why, and what to do.
+        reason: String,
+    },
     /// A parameter of the path or the query is missing or wrong.
     BadParameter {
         /// What is wrong, in words that hold nothing of the request.
@@ -50,6 +56,8 @@ pub enum AuthError {
     NotAuthenticated,
     /// No such route.
     NotFound,
+    /// The caller lacks a permission, and is told how to get it.
+    PermissionTicket(TicketChallenge),
     /// The service could not get a token of its own.
     ServiceToken {
         /// Why, and what to do.
@@ -76,6 +84,7 @@ pub enum AuthError {
 impl fmt::Display for AuthError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Authorization { reason } => write!(f, "no decision about a permission: {reason}"),
             Self::BadParameter { detail } => f.write_str(detail),
             Self::Credentials(error) => error.fmt(f),
             Self::Csrf => f.write_str("the session's CSRF value is missing or wrong"),
@@ -87,6 +96,9 @@ impl fmt::Display for AuthError {
             Self::MethodNotAllowed { allow } => write!(f, "the route has only {allow}"),
             Self::NotAuthenticated => f.write_str("no credentials"),
             Self::NotFound => f.write_str("no such route"),
+            Self::PermissionTicket(_) => {
+                f.write_str("a permission is missing, and a ticket for it was given")
+            }
             Self::ServiceToken { reason } => write!(f, "no service token: {reason}"),
             Self::SessionExpired => f.write_str("the session is over, or never was"),
             Self::SessionStore { reason } => write!(f, "the sessions are not available: {reason}"),

@@ -1,5 +1,6 @@
 //! Everything that a service needs of one realm, put together from its settings.
 
+mod authorization;
 mod build;
 
 use std::fmt;
@@ -26,6 +27,7 @@ use crate::settings::KeycloakServer;
 use crate::settings::{Settings, SettingsError};
 use crate::signature::Algorithm;
 use crate::transport::Transport;
+use crate::uma::{ProtectionClient, UmaClient};
 use crate::users::{LocalUsers, User};
 use crate::wire::cors::CorsPolicy;
 
@@ -37,6 +39,8 @@ use crate::wire::cors::CorsPolicy;
 pub struct Keycloak {
     authorization: Option<AuthorizationFile>,
     guard: Guard,
+    permissions: UmaClient,
+    protection: ProtectionClient,
     remotes: Vec<Remote>,
     users: LocalUsers,
     revocations: Arc<dyn Revocations>,
@@ -160,6 +164,19 @@ impl Keycloak {
     #[must_use]
     pub fn authorization_status(&self) -> Option<AuthorizationStatus> {
         self.authorization.as_ref().map(AuthorizationFile::status)
+    }
+
+    /// Asks what the holder of a token may do with the resources of this service's client, whatever the settings say that
+    /// rules are decided by.
+    #[must_use]
+    pub fn permissions(&self) -> &UmaClient {
+        &self.permissions
+    }
+
+    /// Registers resources in the name of this service. Needs a client secret.
+    #[must_use]
+    pub fn protection(&self) -> &ProtectionClient {
+        &self.protection
     }
 
     /// The algorithms that tokens may be signed with.

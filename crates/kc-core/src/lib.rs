@@ -6,6 +6,7 @@
 //! | protect a service by its settings | [`Keycloak`] |
 //! | say who may do what | [`rules`] |
 //! | decide by what Keycloak's Authorization Services hold, offline | [`policy`] |
+//! | have Keycloak itself decide, give permission tickets, register resources | [`uma`] |
 //! | check a token | [`validator::JwtValidator`] |
 //! | trust several realms at once | [`issuers`] |
 //! | write an adapter for a framework | [`Gate`], [`Caller`], [`routes`], [`wire::RequestView`] |
@@ -60,6 +61,7 @@ mod operations;
 mod pattern;
 pub mod policy;
 mod principal;
+mod remembered;
 pub mod revocations;
 pub mod roles;
 pub mod routes;
@@ -72,6 +74,7 @@ pub mod signature;
 pub mod token;
 mod token_cache;
 pub mod transport;
+pub mod uma;
 pub mod users;
 pub mod validator;
 pub mod wire;
@@ -87,3 +90,8 @@ pub use principal::Principal;
 #[cfg(all(doctest, feature = "reqwest"))]
 #[doc = include_str!("../README.md")]
 mod readme {}
+
+/// The examples of `docs/authorization.md`, compiled as this crate's.
+#[cfg(all(doctest, feature = "reqwest"))]
+#[doc = include_str!("../../../docs/authorization.md")]
+mod authorization {}

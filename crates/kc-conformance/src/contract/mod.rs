@@ -23,6 +23,7 @@
 //! | [`Revocations`](kc_core::revocations::Revocations) | [`revocations`] |
 //! | [`SessionStore`](kc_login::session::SessionStore) | [`session_store`]; if replicas share it, [`shared_session_store`] |
 //! | [`ReplayCache`](kc_login::session::ReplayCache) | [`replay_cache`]; if replicas share it, [`shared_replay_cache`] |
+//! | [`PermissionDecider`](kc_core::uma::PermissionDecider) | [`permission_decider`] |
 //! | [`Transport`](kc_core::transport::Transport) | [`transport`] |
 //! | [`Clock`](kc_core::clock::Clock) | [`clock`] |
 //! | [`AuditSink`](kc_core::audit::AuditSink) | [`audit_sink`] |
@@ -42,6 +43,7 @@ mod introspector;
 mod issuer_registry;
 mod key_source;
 mod log;
+mod permission_decider;
 mod replay_cache;
 mod revocations;
 mod role_extractor;
@@ -59,6 +61,7 @@ pub use self::findings::{Breach, ContractBroken};
 pub use self::introspector::introspector;
 pub use self::issuer_registry::issuer_registry;
 pub use self::key_source::{KeyOrigin, key_source, refreshing_key_source};
+pub use self::permission_decider::permission_decider;
 pub use self::replay_cache::{replay_cache, shared_replay_cache};
 pub use self::revocations::revocations;
 pub use self::role_extractor::{RoleSamples, role_extractor};

@@ -11,6 +11,7 @@ mod clock;
 mod introspector;
 mod issuer_registry;
 mod key_source;
+mod permission_decider;
 mod replay_cache;
 mod revocations;
 mod role_extractor;

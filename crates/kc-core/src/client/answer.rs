@@ -50,7 +50,7 @@ const REGISTERED: [&str; 7] = [
 ];
 
 /// The code of a refusal, if its body has one that can be shown: not one that repeats any of `secrets`.
-pub(super) fn error_code(body: &[u8], secrets: &[&str]) -> Option<ErrorCode> {
+pub(crate) fn error_code(body: &[u8], secrets: &[&str]) -> Option<ErrorCode> {
     let body = object(body).ok()?;
     let Value::String(code) = body.get("error")? else { return None };
     let repeats = || secrets.iter().any(|secret| !secret.is_empty() && code.contains(secret));
@@ -62,9 +62,24 @@ pub(crate) fn object(body: &[u8]) -> Result<Object<'_>, &'static str> {
     match json::parse(body, MAX_DEPTH) {
         Ok(Value::Object(object)) => Ok(object),
         Ok(_) => Err("JSON, but not an object"),
-        Err(JsonError::Duplicate) => Err("JSON with a member that stands twice"),
-        Err(JsonError::Syntax) => Err("not JSON"),
-        Err(JsonError::TooDeep) => Err("JSON nested too deep"),
+        Err(error) => Err(what(error)),
+    }
+}
+
+/// `body` as a JSON array, its objects as in [`object`]; else what is wrong with it.
+pub(crate) fn array(body: &[u8]) -> Result<Vec<Value<'_>>, &'static str> {
+    match json::parse(body, MAX_DEPTH) {
+        Ok(Value::Array(items)) => Ok(items),
+        Ok(_) => Err("JSON, but not an array"),
+        Err(error) => Err(what(error)),
+    }
+}
+
+const fn what(error: JsonError) -> &'static str {
+    match error {
+        JsonError::Duplicate => "JSON with a member that stands twice",
+        JsonError::Syntax => "not JSON",
+        JsonError::TooDeep => "JSON nested too deep",
     }
 }
 

@@ -58,6 +58,11 @@ impl FakeTransport {
         *self.script.lock().unwrap() = VecDeque::from([answer]);
     }
 
+    /// The same with a script.
+    pub(crate) fn answers_from_now(&self, script: impl IntoIterator<Item = Answer>) {
+        *self.script.lock().unwrap() = script.into_iter().collect();
+    }
+
     fn next(&self, request: Request<Bytes>) -> Answer {
         self.requests.lock().unwrap().push(request);
         let mut script = self.script.lock().unwrap();

@@ -17,7 +17,7 @@ use url::form_urlencoded;
 use zeroize::Zeroizing;
 
 pub use self::answer::ErrorCode;
-pub(crate) use self::answer::{object, optional_string};
+pub(crate) use self::answer::{array, error_code, object, optional_string};
 use crate::clock::UnixTime;
 use crate::secret::Secret;
 use crate::signature::signer::{SigningError, SigningKey};

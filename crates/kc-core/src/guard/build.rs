@@ -11,6 +11,7 @@ use crate::issuers::IssuerRegistry;
 use crate::policy::AuthorizationFile;
 use crate::rules::AcrLevels;
 use crate::settings::TrustedProxy;
+use crate::uma::PermissionDecider;
 use crate::wire::ExemptPaths;
 
 /// The parts of a [`Guard`].
@@ -30,7 +31,7 @@ impl GuardBuilder {
                 pages: None,
                 exempt: ExemptPaths::default(),
                 acr_levels: AcrLevels::default(),
-                authorization: None,
+                permissions: None,
                 audit: Arc::new(TracingAudit),
                 clock: Arc::new(SystemClock),
                 trusted_proxies: Vec::new(),
@@ -80,8 +81,15 @@ impl GuardBuilder {
 
     /// Sets by what rules that ask for a [`permission`](crate::rules::permission) decide: a file, or a configuration that
     /// stays. Default: nothing, and those rules let nobody pass.
-    pub fn authorization(mut self, authorization: impl Into<AuthorizationFile>) -> Self {
-        self.inner.authorization = Some(authorization.into());
+    pub fn authorization(self, authorization: impl Into<AuthorizationFile>) -> Self {
+        self.permissions(Arc::new(authorization.into()))
+    }
+
+    /// Sets who decides about those rules instead: Keycloak itself
+    /// ([`OnlinePermissions`](crate::uma::OnlinePermissions)), or something of your own. The last of the two that is said
+    /// counts.
+    pub fn permissions(mut self, permissions: Arc<dyn PermissionDecider>) -> Self {
+        self.inner.permissions = Some(permissions);
         self
     }
 

@@ -23,11 +23,12 @@ use crate::clock::Clock;
 use crate::error::AuthError;
 use crate::introspection::{Disagreement, Introspection, Introspector, Presented};
 use crate::issuers::{IssuerRegistry, TrustedIssuer};
-use crate::policy::AuthorizationFile;
+use crate::policy;
 use crate::principal::Principal;
-use crate::rules::{AcrLevels, Question, Rule, Verdict};
+use crate::rules::{AcrLevels, Denial, Permission, Question, Rule, Verdict};
 use crate::settings::TrustedProxy;
 use crate::token::{TokenError, TokenKind};
+use crate::uma::{PermissionDecider, PermissionRequest};
 use crate::wire::{BearerCredentials, ExemptPaths, Refusal, RequestView};
 
 /// Decides about requests. Cheap to clone; one for each service.
@@ -48,7 +49,7 @@ struct Inner {
     pages: Option<Arc<dyn Pages>>,
     exempt: ExemptPaths,
     acr_levels: AcrLevels,
-    authorization: Option<AuthorizationFile>,
+    permissions: Option<Arc<dyn PermissionDecider>>,
     audit: Arc<dyn AuditSink>,
     clock: Arc<dyn Clock>,
     trusted_proxies: Vec<TrustedProxy>,
@@ -151,10 +152,11 @@ impl Guard {
                 let principal = self.recall(request)?;
                 match rule.decide(&self.question(request, &principal)) {
                     Verdict::Granted => (Ok(Admission::Known(principal)), None),
+                    Verdict::Denied(denial) if self.gives_ticket_for(&denial) => return None,
                     Verdict::Denied(denial) | Verdict::Undecided(denial) => {
                         (Err(denial.into()), Some(principal))
                     }
-                    Verdict::AskIfActive => return None,
+                    Verdict::AskIfActive | Verdict::AskPermission(_) => return None,
                 }
             }
         };
@@ -237,14 +239,15 @@ impl Guard {
         self.inner.authenticators.first()?.recall(request)
     }
 
-    fn question<'a>(&'a self, request: &RequestView<'a>, principal: &'a Principal) -> Question<'a> {
+    fn question<'a>(&'a self, request: &'a RequestView<'a>, principal: &'a Principal) -> Question<'a> {
         Question {
             principal,
-            method: request.method,
+            request,
             clock: &*self.inner.clock,
             acr_levels: &self.inner.acr_levels,
             active: None,
-            authorization: self.inner.authorization.as_ref(),
+            permissions: self.inner.permissions.as_deref(),
+            decided: &[],
         }
     }
 
@@ -293,20 +296,59 @@ impl Guard {
         principal: &Principal,
         rule: &Rule,
     ) -> Result<(), AuthError> {
-        let mut question = self.question(request, principal);
-        match rule.decide(&question) {
-            Verdict::Granted => return Ok(()),
-            Verdict::Denied(denial) | Verdict::Undecided(denial) => return Err(denial.into()),
-            Verdict::AskIfActive => {}
+        let (mut active, mut decided) = (None, Vec::new());
+        // Each turn answers a question of the rule's, and there are so many of them.
+        loop {
+            let question = Question { active, decided: &decided, ..self.question(request, principal) };
+            match rule.decide(&question) {
+                Verdict::Granted => return Ok(()),
+                Verdict::Denied(denial) => return Err(self.denied(request, principal, denial).await),
+                Verdict::Undecided(denial) => return Err(denial.into()),
+                Verdict::AskIfActive if active.is_none() => {
+                    self.ask_if_active(request, principal).await?;
+                    active = Some(true);
+                }
+                Verdict::AskPermission(asked) if decided.iter().all(|(known, _)| *known != asked) => {
+                    let verdict = self.ask_permission(request, principal, &asked).await?;
+                    decided.push((asked, verdict));
+                }
+                // Cannot be: the question was answered. Were it so, nobody passes.
+                Verdict::AskIfActive | Verdict::AskPermission(_) => {
+                    return Err(AuthError::Internal { reason: "a rule stays undecided".to_owned() });
+                }
+            }
         }
-        self.ask_if_active(request, principal).await?;
-        question.active = Some(true);
-        match rule.decide(&question) {
-            Verdict::Granted => Ok(()),
-            Verdict::Denied(denial) | Verdict::Undecided(denial) => Err(denial.into()),
-            // Cannot be: the question was answered. Were it so, nobody passes.
-            Verdict::AskIfActive => Err(AuthError::Internal { reason: "a rule stays undecided".to_owned() }),
+    }
+
+    async fn ask_permission(
+        &self,
+        request: &RequestView<'_>,
+        principal: &Principal,
+        asked: &Permission,
+    ) -> Result<policy::Verdict, AuthError> {
+        let Some(permissions) = &self.inner.permissions else { return Ok(policy::Verdict::Indeterminate) };
+        let (resource, now) = (asked.resource.as_deref(), self.inner.clock.now());
+        permissions.decide(&PermissionRequest::new(principal, request, resource, &asked.scope, now)).await
+    }
+
+    fn gives_ticket_for(&self, denial: &Denial) -> bool {
+        matches!(denial, Denial::Permission { .. })
+            && self.inner.permissions.as_ref().is_some_and(|permissions| permissions.gives_tickets())
+    }
+
+    /// The refusal: with a ticket, where one is given for what is missing.
+    async fn denied(&self, request: &RequestView<'_>, principal: &Principal, denial: Denial) -> AuthError {
+        if let (Denial::Permission { resource, scope }, Some(permissions)) =
+            (&denial, &self.inner.permissions)
+            && permissions.gives_tickets()
+        {
+            let now = self.inner.clock.now();
+            let asked = PermissionRequest::new(principal, request, resource.as_deref(), scope, now);
+            if let Some(ticket) = permissions.ticket(&asked).await {
+                return AuthError::PermissionTicket(ticket);
+            }
         }
+        denial.into()
     }
 
     /// RFC 7662: whether Keycloak still knows the token, as the same one. A token that is not active passes no rule,

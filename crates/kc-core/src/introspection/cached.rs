@@ -1,19 +1,15 @@
 //! Answers about tokens, remembered for a moment.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::hash::{Hash, Hasher};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use quick_cache::sync::{Cache, DefaultLifecycle};
-use quick_cache::{OptionsBuilder, Weighter};
-use tokio::sync::watch;
-use tokio::time::Instant;
 
 use super::{Introspection, IntrospectionError, Introspector, TokenTypeHint};
 use crate::clock::Clock;
+use crate::remembered::{Remembered, Weigh};
 
 /// An [`Introspector`] that remembers what another one said.
 ///
@@ -28,21 +24,14 @@ use crate::clock::Clock;
 ///
 /// Needs a Tokio runtime.
 pub struct CachedIntrospector {
-    shared: Arc<Shared>,
+    live: Arc<Live>,
+    answers: Remembered<Question, Arc<Introspection>, IntrospectionError>,
 }
 
-struct Shared {
+struct Live {
     inner: Arc<dyn Introspector>,
     ttl: Duration,
     clock: Arc<dyn Clock>,
-    answers: Cache<
-        Question,
-        Remembered,
-        Bytes,
-        foldhash::fast::RandomState,
-        DefaultLifecycle<Question, Remembered>,
-    >,
-    under_way: Mutex<HashMap<Question, watch::Receiver<Option<Answer>>>>,
 }
 
 /// What is asked. Not printable.
@@ -60,108 +49,45 @@ impl Hash for Question {
     }
 }
 
-#[derive(Clone)]
-struct Remembered {
-    answer: Arc<Introspection>,
-    until: Instant,
+impl Weigh for Question {
+    fn bytes(&self) -> usize {
+        self.token.len()
+    }
 }
 
-type Answer = Result<Arc<Introspection>, IntrospectionError>;
+impl Weigh for Arc<Introspection> {
+    fn bytes(&self) -> usize {
+        match &**self {
+            Introspection::Active(active) => 2 * active.json().len(),
+            Introspection::Inactive => 0,
+        }
+    }
+}
 
 /// How long it is remembered that a token is not active.
 const INACTIVE: Duration = Duration::from_secs(2);
-
-#[derive(Clone)]
-struct Bytes;
-
-impl Weighter<Question, Remembered> for Bytes {
-    fn weight(&self, question: &Question, remembered: &Remembered) -> u64 {
-        const ENTRY: usize = 512;
-        let answer = match &*remembered.answer {
-            Introspection::Active(active) => 2 * active.json().len(),
-            Introspection::Inactive => 0,
-        };
-        (question.token.len() + answer + ENTRY).try_into().unwrap_or(u64::MAX)
-    }
-}
 
 impl CachedIntrospector {
     /// Remembers what `inner` says for `ttl`, in about `bytes`.
     #[must_use]
     pub fn new(inner: Arc<dyn Introspector>, ttl: Duration, bytes: u64, clock: Arc<dyn Clock>) -> Self {
-        const USUAL: u64 = 2048;
-        let items = usize::try_from(bytes / USUAL).unwrap_or(usize::MAX).max(1);
-        let (hasher, lifecycle) = (foldhash::fast::RandomState::default(), DefaultLifecycle::default());
-        let options = OptionsBuilder::new().estimated_items_capacity(items).weight_capacity(bytes).build();
-        let answers = match options {
-            Ok(options) => Cache::with_options(options, Bytes, hasher, lifecycle),
-            // Fails only without either of the two capacities.
-            Err(_) => Cache::with(items, bytes, Bytes, hasher, lifecycle),
-        };
-        let under_way = Mutex::default();
-        Self { shared: Arc::new(Shared { inner, ttl, clock, answers, under_way }) }
+        Self { live: Arc::new(Live { inner, ttl, clock }), answers: Remembered::new(bytes) }
     }
 }
 
-impl Shared {
-    /// Held for a look and an insertion; a panic in between leaves nothing half done.
-    fn lock(&self) -> MutexGuard<'_, HashMap<Question, watch::Receiver<Option<Answer>>>> {
-        self.under_way.lock().unwrap_or_else(PoisonError::into_inner)
+impl Live {
+    async fn ask(&self, question: &Question) -> Result<(Arc<Introspection>, Duration), IntrospectionError> {
+        let answer = self.inner.introspect(&question.token, question.hint).await?;
+        let lives = self.lives(&answer);
+        Ok((Arc::new(answer), lives))
     }
 
-    fn remembered(&self, question: &Question) -> Option<Arc<Introspection>> {
-        let remembered = self.answers.get(question)?;
-        (Instant::now() < remembered.until).then_some(remembered.answer)
-    }
-
-    /// The answer to come, of the question that is under way, or of a new one; or the one that came just now.
-    fn join_or_ask(
-        self: &Arc<Self>,
-        question: &Question,
-    ) -> Result<Arc<Introspection>, watch::Receiver<Option<Answer>>> {
-        let mut under_way = self.lock();
-        if let Some(coming) = under_way.get(question)
-            // One whose task is gone without an answer is nobody's.
-            && coming.has_changed().is_ok()
-        {
-            return Err(coming.clone());
-        }
-        // Whoever looked before it was remembered, and was slow to come here, finds nobody to join.
-        if let Some(answer) = self.remembered(question) {
-            return Ok(answer);
-        }
-        let (tell, coming) = watch::channel(None);
-        under_way.insert(question.clone(), coming.clone());
-        drop(under_way);
-        let (shared, question) = (Arc::clone(self), question.clone());
-        tokio::spawn(async move {
-            let answer = shared.inner.introspect(&question.token, question.hint).await.map(Arc::new);
-            if let Ok(answer) = &answer {
-                shared.remember(&question, answer);
-            }
-            // First it is remembered, then nobody joins any more: in between is no moment at which it is asked again.
-            shared.lock().remove(&question);
-            // They may all have left.
-            let _ = tell.send(Some(answer));
-        });
-        Err(coming)
-    }
-
-    fn remember(&self, question: &Question, answer: &Arc<Introspection>) {
-        let lives = match &**answer {
+    fn lives(&self, answer: &Introspection) -> Duration {
+        match answer {
             Introspection::Inactive => self.ttl.min(INACTIVE),
-            Introspection::Active(active) => match active.expires_at() {
-                None => self.ttl,
-                Some(at) => {
-                    let left = at.as_millis().saturating_sub(self.clock.now().as_millis());
-                    self.ttl.min(Duration::from_millis(u64::try_from(left).unwrap_or(0)))
-                }
-            },
-        };
-        if !lives.is_zero()
-            && let Some(until) = Instant::now().checked_add(lives)
-        {
-            self.answers.insert(question.clone(), Remembered { answer: Arc::clone(answer), until });
+            Introspection::Active(active) => {
+                active.expires_at().map_or(self.ttl, |at| self.ttl.min(at.since(self.clock.now())))
+            }
         }
     }
 }
@@ -174,23 +100,16 @@ impl Introspector for CachedIntrospector {
         hint: Option<TokenTypeHint>,
     ) -> Result<Introspection, IntrospectionError> {
         let question = Question { token: token.into(), hint };
-        if let Some(answer) = self.shared.remembered(&question) {
-            return Ok(Introspection::clone(&answer));
-        }
-        let mut coming = match self.shared.join_or_ask(&question) {
-            Ok(answer) => return Ok(Introspection::clone(&answer)),
-            Err(coming) => coming,
+        let live = &self.live;
+        let ask = |question: Question| {
+            let live = Arc::clone(live);
+            async move { live.ask(&question).await }
         };
-        let answer = coming.wait_for(Option::is_some).await.ok().and_then(|answer| Option::clone(&answer));
-        match answer {
-            Some(answer) => answer.map(|answer| Introspection::clone(&answer)),
-            // Its task was lost with its runtime: ask oneself.
-            None => self.shared.inner.introspect(token, hint).await,
-        }
+        self.answers.get_or_ask(question, ask).await.map(|answer| Introspection::clone(&answer))
     }
 
     fn client_id(&self) -> &str {
-        self.shared.inner.client_id()
+        self.live.inner.client_id()
     }
 }
 
@@ -198,9 +117,9 @@ impl Introspector for CachedIntrospector {
 impl fmt::Debug for CachedIntrospector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CachedIntrospector")
-            .field("inner", &self.shared.inner)
-            .field("ttl", &self.shared.ttl)
-            .field("remembered", &self.shared.answers.len())
+            .field("inner", &self.live.inner)
+            .field("ttl", &self.live.ttl)
+            .field("remembered", &self.answers.len())
             .finish_non_exhaustive()
     }
 }
@@ -352,23 +271,13 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn whoever_looked_too_early_and_joins_too_late_does_not_ask_again() {
-        let Setup { transport, cached } = setup(active(NOW + 300), 60);
-        let question = Question { token: "t".into(), hint: None };
-        assert!(cached.shared.remembered(&question).is_none(), "too early");
-        cached.introspect("t", None).await.unwrap();
-        assert!(cached.shared.join_or_ask(&question).is_ok(), "too late");
-        assert_eq!(transport.requests(), 1);
-    }
-
-    #[tokio::test(start_paused = true)]
     async fn what_is_remembered_is_bounded() {
         let Setup { cached, .. } = setup(active(NOW + 300), 60);
         for n in 0..5_000 {
             cached.introspect(&format!("{n:0>1000}"), None).await.unwrap();
         }
-        assert!(cached.shared.answers.weight() <= 1 << 20);
+        assert!(cached.answers.weight() <= 1 << 20);
         assert!(!format!("{cached:?}").contains("000"));
-        assert!(cached.shared.lock().is_empty());
+        assert!(cached.answers.nothing_is_under_way());
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use http::Uri;
 
+use super::authorization::{self, Online};
 use super::{Keycloak, Parts, Remote, ResourceMetadata};
 use crate::audit::{AuditSink, JsonLines, NoAudit};
 use crate::authenticator::{Authenticator, BearerAuthenticator};
@@ -15,7 +16,6 @@ use crate::introspection::{CachedIntrospector, HttpIntrospector, Introspector};
 use crate::issuers::{IssuerList, IssuerRegistry, IssuerRoles, IssuersValidator, TrustedIssuer};
 use crate::keys::{KeySource, PinnedKeys, RemoteKeys, RemoteKeysOptions};
 use crate::openapi::Completion;
-use crate::policy::{AuthorizationConfig, AuthorizationFile};
 use crate::revocations::{MemoryRevocations, RealmRevocations, Revocations};
 use crate::roles::{KeycloakRoles, RoleExtractor};
 use crate::rules::AcrLevels;
@@ -24,6 +24,7 @@ use crate::settings::{AuditLog, OpaqueTokens, Settings, SettingsError};
 use crate::transport::Transport;
 #[cfg(feature = "reqwest")]
 use crate::transport::{CircuitBreaker, ReqwestTransport, TransportOptions};
+use crate::uma::{ClaimsOf, ProtectionClient, UmaClient};
 use crate::users::{Associate, LocalUsers, MemoryUsers, Stage, UserDirectory, UserPipeline};
 use crate::validator::{
     IntrospectionValidator, JwtValidator, MixedValidator, TokenValidator, UserinfoEndpoint,
@@ -56,6 +57,8 @@ pub struct KeycloakBuilder {
     clock: Option<Arc<dyn Clock>>,
     keys: Option<Arc<dyn KeySource>>,
     others: Vec<Settings>,
+    permission_tickets: bool,
+    push_claims: Option<Arc<ClaimsOf>>,
     revocations: Option<Arc<dyn Revocations>>,
     roles: Option<Arc<dyn RoleExtractor>>,
     transport: Option<Arc<dyn Transport>>,
@@ -95,6 +98,20 @@ impl KeycloakBuilder {
     /// and the audit among it, from those that [`build`](Self::build) gets.
     pub fn and(mut self, realm: Settings) -> Self {
         self.others.push(realm);
+        self
+    }
+
+    /// Gives callers who lack a permission a ticket for it, and accepts the permissions of the RPT that they come back with
+    /// ([`OnlinePermissions::tickets`]). Needs `KEYCLOAK_AUTHORIZATION` to be `online` or `hybrid`. Default: off.
+    pub fn permission_tickets(mut self) -> Self {
+        self.permission_tickets = true;
+        self
+    }
+
+    /// Sets what Keycloak is told about a request beside the caller's token, when it is asked about a permission
+    /// ([`OnlinePermissions::push_claims`]). Needs the same. Default: nothing.
+    pub fn push_claims(mut self, claims: Arc<ClaimsOf>) -> Self {
+        self.push_claims = Some(claims);
         self
     }
 
@@ -247,7 +264,7 @@ impl KeycloakBuilder {
             Some(audit) => audit,
             None => audit(settings)?,
         };
-        let authorization = authorization(settings, &clock)?;
+        let authorization = authorization::file(settings, &clock)?;
         let guard = Guard::builder(server.realm())
             .add_authenticator(Arc::clone(&bearer) as Arc<dyn Authenticator>)
             .issuers(issuers)
@@ -256,8 +273,22 @@ impl KeycloakBuilder {
             .audit(audit)
             .clock(Arc::clone(&clock))
             .trusted_proxies(settings.trusted_proxies().iter().copied());
-        let guard = match &authorization {
-            Some(file) => guard.authorization(file.clone()),
+        let permissions =
+            UmaClient::new(Arc::clone(&transport), uri(&endpoints.token())?, server.client_id());
+        let protection = ProtectionClient::new(
+            Arc::clone(&transport),
+            uri(&endpoints.protection())?,
+            service_tokens.clone(),
+        );
+        let online = Online {
+            settings,
+            client: permissions.clone(),
+            resources: protection.clone(),
+            tickets: self.permission_tickets,
+            claims: self.push_claims,
+        };
+        let guard = match online.decider(authorization.as_ref())? {
+            Some(decider) => guard.permissions(decider),
             None => guard,
         };
         let guard = self.authenticators.into_iter().fold(guard, |guard, one| guard.add_authenticator(one));
@@ -275,6 +306,8 @@ impl KeycloakBuilder {
         Ok(Keycloak {
             authorization,
             guard,
+            permissions,
+            protection,
             remotes,
             users,
             revocations,
@@ -422,27 +455,6 @@ fn authentication(settings: &Settings) -> Result<ClientAuthentication, SettingsE
         Some(secret) => ClientAuthentication::client_secret_post(server.client_id(), secret.clone()),
         None => ClientAuthentication::public(server.client_id()),
     })
-}
-
-/// The exported authorization configuration, if the settings name one.
-fn authorization(
-    settings: &Settings,
-    clock: &Arc<dyn Clock>,
-) -> Result<Option<AuthorizationFile>, SettingsError> {
-    let zone = settings.authorization_time_zone();
-    let builder = AuthorizationConfig::builder().time_zone(zone).map_err(|_| {
-        let remedy =
-            "write the IANA name of the Keycloak server's time zone, UTC or Europe/Berlin for example";
-        SettingsError::unusable("KEYCLOAK_AUTHORIZATION_TIME_ZONE", format!("{zone} is not known"), remedy)
-    })?;
-    let Some(path) = settings.authorization_config() else { return Ok(None) };
-    let file = AuthorizationFile::open(path, builder, Arc::clone(clock)).map_err(|why| {
-        let remedy = "export the file by the admin console (the client, Authorization, Export), and see what \
-                      `kc authz check` says of it";
-        // Quoted: a path may hold a line end.
-        SettingsError::unusable("KEYCLOAK_AUTHORIZATION_CONFIG", format!("{path:?}: {why}"), remedy)
-    })?;
-    Ok(Some(file.for_issuer(settings.keycloak()?.issuer())))
 }
 
 fn audit(settings: &Settings) -> Result<Arc<dyn AuditSink>, SettingsError> {

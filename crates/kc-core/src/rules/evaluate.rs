@@ -1,11 +1,14 @@
 //! The decision: rule × caller × now, nothing else.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
-use super::{Denial, Kind, Rule};
+use super::{Denial, Kind, Permission, Rule};
 use crate::clock::Clock;
-use crate::policy::{self, AuthorizationFile, Identity};
+use crate::policy;
 use crate::principal::Principal;
+use crate::uma::{PermissionDecider, PermissionRequest};
+use crate::wire::RequestView;
 
 /// What `acr` values are worth.
 ///
@@ -41,14 +44,16 @@ impl AcrLevels {
 #[derive(Clone, Copy)]
 pub(crate) struct Question<'a> {
     pub(crate) principal: &'a Principal,
-    pub(crate) method: &'a str,
+    pub(crate) request: &'a RequestView<'a>,
     /// Read by the few rules that ask for it.
     pub(crate) clock: &'a dyn Clock,
     pub(crate) acr_levels: &'a AcrLevels,
     /// What introspection said, once it was asked.
     pub(crate) active: Option<bool>,
-    /// By what permissions are decided.
-    pub(crate) authorization: Option<&'a AuthorizationFile>,
+    /// Who decides about permissions.
+    pub(crate) permissions: Option<&'a dyn PermissionDecider>,
+    /// What they said, once they were asked.
+    pub(crate) decided: &'a [(Permission, policy::Verdict)],
 }
 
 /// The answer.
@@ -60,6 +65,8 @@ pub(crate) enum Verdict {
     Undecided(Denial),
     /// It depends on introspection, and on nothing else any more.
     AskIfActive,
+    /// It depends on a permission that cannot be decided at once.
+    AskPermission(Permission),
 }
 
 const INSUFFICIENT: Verdict = Verdict::Denied(Denial::Insufficient { scope: None });
@@ -91,9 +98,9 @@ impl Rule {
             Kind::Any(rules) => any(rules.as_slice(), question),
             Kind::AnyRole(names) => granted(names.iter().any(|name| roles.has(name))),
             Kind::Authenticated => Verdict::Granted,
-            Kind::ByMethod(methods) => {
-                methods.get(listed_as(question.method)).map_or(INSUFFICIENT, |rule| rule.decide(question))
-            }
+            Kind::ByMethod(methods) => methods
+                .get(listed_as(question.request.method))
+                .map_or(INSUFFICIENT, |rule| rule.decide(question)),
             Kind::ClientRole { client, role } => {
                 // The own client's roles are kept apart from the others', but `resource_access` has them by name.
                 granted(claims.roles_of(client).contains(role))
@@ -101,19 +108,21 @@ impl Rule {
             Kind::Custom { check, .. } => granted(check(question.principal)),
             Kind::Group(path) => granted(claims.groups.contains(path)),
             // What a rule says nothing about stays refused when it is turned round.
-            Kind::Not(rules) if !rules.as_slice().iter().all(|rule| rule.is_about(question.method)) => {
+            Kind::Not(rules)
+                if !rules.as_slice().iter().all(|rule| rule.is_about(question.request.method)) =>
+            {
                 INSUFFICIENT
             }
             Kind::Not(rules) => match all(rules.as_slice(), question) {
                 Verdict::Granted => INSUFFICIENT,
                 Verdict::Denied(_) => Verdict::Granted,
                 Verdict::Undecided(_) => Verdict::Undecided(Denial::Insufficient { scope: None }),
-                Verdict::AskIfActive => Verdict::AskIfActive,
+                open @ (Verdict::AskIfActive | Verdict::AskPermission(_)) => open,
             },
             Kind::Organization(alias) => {
                 granted(claims.organizations.iter().any(|organization| organization.alias == **alias))
             }
-            Kind::Permission { resource, scope } => permission(resource.as_deref(), scope, question),
+            Kind::Permission(wanted) => permission(wanted, question),
             Kind::RealmRole(role) => granted(roles.realm().contains(role)),
             Kind::Scope(scope) => {
                 if claims.scope.contains(scope) {
@@ -156,8 +165,11 @@ fn all(rules: &[Rule], question: &Question<'_>) -> Verdict {
     for rule in rules {
         match rule.decide(question) {
             Verdict::Granted => {}
-            Verdict::AskIfActive if verdict == Verdict::Granted => verdict = Verdict::AskIfActive,
-            Verdict::AskIfActive => {}
+            open @ (Verdict::AskIfActive | Verdict::AskPermission(_)) => {
+                if verdict == Verdict::Granted {
+                    verdict = open;
+                }
+            }
             undecided @ Verdict::Undecided(_) => verdict = undecided,
             denied @ Verdict::Denied(_) => return denied,
         }
@@ -168,13 +180,13 @@ fn all(rules: &[Rule], question: &Question<'_>) -> Verdict {
 /// Granted by any; else a question that is open; else a denial: that of a single rule is told, of several none is
 /// more right than the other, but a way to step up is worth telling.
 fn any(rules: &[Rule], question: &Question<'_>) -> Verdict {
-    let (mut open, mut undecided) = (false, false);
+    let (mut open, mut undecided) = (None, false);
     let mut denial = None;
     for rule in rules {
         let denied = match rule.decide(question) {
             Verdict::Granted => return Verdict::Granted,
-            Verdict::AskIfActive => {
-                open = true;
+            ask @ (Verdict::AskIfActive | Verdict::AskPermission(_)) => {
+                open.get_or_insert(ask);
                 continue;
             }
             Verdict::Undecided(denied) => {
@@ -189,31 +201,37 @@ fn any(rules: &[Rule], question: &Question<'_>) -> Verdict {
     }
     let denial = denial.unwrap_or(Denial::Insufficient { scope: None });
     match (open, undecided) {
-        (true, _) => Verdict::AskIfActive,
-        (false, true) => Verdict::Undecided(denial),
-        (false, false) => Verdict::Denied(denial),
+        (Some(ask), _) => ask,
+        (None, true) => Verdict::Undecided(denial),
+        (None, false) => Verdict::Denied(denial),
     }
 }
 
-fn permission(resource: Option<&str>, scope: &str, question: &Question<'_>) -> Verdict {
-    let denial = || Denial::Insufficient { scope: Some(scope.to_owned()) };
-    let Some(authorization) = question.authorization else {
+fn permission(wanted: &Permission, question: &Question<'_>) -> Verdict {
+    let Permission { resource, scope } = wanted;
+    let denial = || Denial::Permission {
+        resource: resource.clone().map(Cow::into_owned),
+        scope: scope.clone().into_owned(),
+    };
+    let Some(permissions) = question.permissions else {
         tracing::debug!(
             target: "kc",
-            "the rule asks for a permission, and there is no authorization configuration: set \
-             KEYCLOAK_AUTHORIZATION_CONFIG, or give the guard one"
+            "the rule asks for a permission, and nothing decides about any: set KEYCLOAK_AUTHORIZATION_CONFIG or \
+             KEYCLOAK_AUTHORIZATION=online, or give the guard something that does"
         );
         return Verdict::Undecided(denial());
     };
-    // A user of another realm may go by the name of one of ours.
-    if !authorization.is_about(question.principal.claims().issuer.as_deref()) {
-        return Verdict::Undecided(denial());
-    }
-    let identity = Identity::of(question.principal);
-    match authorization.current().decide(&identity, resource, &[scope], question.clock.now()).verdict() {
-        policy::Verdict::Grant => Verdict::Granted,
-        policy::Verdict::Deny => Verdict::Denied(denial()),
-        policy::Verdict::Indeterminate => Verdict::Undecided(denial()),
+    let said = question.decided.iter().find(|(known, _)| known == wanted).map(|(_, verdict)| *verdict);
+    let decide_now = || {
+        let (principal, now) = (question.principal, question.clock.now());
+        let asked = PermissionRequest::new(principal, question.request, resource.as_deref(), scope, now);
+        permissions.decide_now(&asked)
+    };
+    match said.or_else(decide_now) {
+        None => Verdict::AskPermission(wanted.clone()),
+        Some(policy::Verdict::Grant) => Verdict::Granted,
+        Some(policy::Verdict::Deny) => Verdict::Denied(denial()),
+        Some(policy::Verdict::Indeterminate) => Verdict::Undecided(denial()),
     }
 }
 

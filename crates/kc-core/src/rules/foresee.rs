@@ -115,7 +115,7 @@ impl Rule {
             | Kind::Custom { .. }
             | Kind::Group(_)
             | Kind::Organization(_)
-            | Kind::Permission { .. }
+            | Kind::Permission(_)
             | Kind::RealmRole(_)
             | Kind::Scope(_) => Foreseen::SOME,
         }

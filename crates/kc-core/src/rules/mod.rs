@@ -31,10 +31,7 @@ pub struct Rule(Kind);
 
 #[derive(Clone)]
 enum Kind {
-    Acr {
-        level: Cow<'static, str>,
-        max_age: Option<Duration>,
-    },
+    Acr { level: Cow<'static, str>, max_age: Option<Duration> },
     Active,
     All(Rules),
     AllRoles(Words),
@@ -42,24 +39,22 @@ enum Kind {
     AnyRole(Words),
     Authenticated,
     ByMethod(Methods),
-    ClientRole {
-        client: Cow<'static, str>,
-        role: Cow<'static, str>,
-    },
-    Custom {
-        name: &'static str,
-        check: fn(&Principal) -> bool,
-    },
+    ClientRole { client: Cow<'static, str>, role: Cow<'static, str> },
+    Custom { name: &'static str, check: fn(&Principal) -> bool },
     Group(Cow<'static, str>),
     Not(Rules),
     Organization(Cow<'static, str>),
-    /// Without a resource: of whatever resource has the scope.
-    Permission {
-        resource: Option<Cow<'static, str>>,
-        scope: Cow<'static, str>,
-    },
+    Permission(Permission),
     RealmRole(Cow<'static, str>),
     Scope(Cow<'static, str>),
+}
+
+/// A permission that a rule asks for.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Permission {
+    /// None: of whatever resource has the scope.
+    pub(crate) resource: Option<Cow<'static, str>>,
+    pub(crate) scope: Cow<'static, str>,
 }
 
 /// Constant where the code knows them, shared where a configuration does.
@@ -139,13 +134,16 @@ pub const fn organization(alias: &'static str) -> Rule {
 /// where it cannot be decided, nobody passes.
 #[must_use]
 pub const fn permission(resource: &'static str, scope: &'static str) -> Rule {
-    Rule(Kind::Permission { resource: Some(Cow::Borrowed(resource)), scope: Cow::Borrowed(scope) })
+    Rule(Kind::Permission(Permission {
+        resource: Some(Cow::Borrowed(resource)),
+        scope: Cow::Borrowed(scope),
+    }))
 }
 
 /// What Authorization Services grant for a scope, of any resource that has it: see [`permission`].
 #[must_use]
 pub const fn scope_permission(scope: &'static str) -> Rule {
-    Rule(Kind::Permission { resource: None, scope: Cow::Borrowed(scope) })
+    Rule(Kind::Permission(Permission { resource: None, scope: Cow::Borrowed(scope) }))
 }
 
 /// An authentication at least this strong (RFC 9470); see [`AcrLevels`] for what is stronger than what.
@@ -223,7 +221,7 @@ impl Rule {
     #[must_use]
     pub fn permission_of(resource: impl Into<String>, scope: impl Into<String>) -> Self {
         let resource = Some(Cow::Owned(resource.into()));
-        Self(Kind::Permission { resource, scope: Cow::Owned(scope.into()) })
+        Self(Kind::Permission(Permission { resource, scope: Cow::Owned(scope.into()) }))
     }
 
     /// Another rule for each method, known at run time.
@@ -267,6 +265,13 @@ pub enum Denial {
     },
     /// These roles, out of those that are all needed.
     MissingRoles(Vec<String>),
+    /// A permission of Authorization Services.
+    Permission {
+        /// The resource's name; none: of whatever resource.
+        resource: Option<String>,
+        /// The scope.
+        scope: String,
+    },
     /// The login was not strong or not fresh enough (RFC 9470).
     StepUp {
         /// What `acr` has to be.
@@ -281,6 +286,9 @@ impl fmt::Display for Denial {
         match self {
             Self::Insufficient { scope: Some(scope) } => write!(f, "the scope {scope} is missing"),
             Self::Insufficient { scope: None } => f.write_str("none of the rights that would do"),
+            Self::Permission { resource, scope } => {
+                write!(f, "the permission {}#{scope} is missing", resource.as_deref().unwrap_or_default())
+            }
             Self::MissingRoles(roles) => write!(f, "missing roles: {}", roles.join(", ")),
             Self::StepUp { acr, max_age } => {
                 f.write_str("the login is not strong or fresh enough")?;

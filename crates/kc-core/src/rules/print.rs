@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-use super::{Kind, Rule, Words};
+use super::{Kind, Permission, Rule, Words};
 
 impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -38,10 +38,10 @@ impl fmt::Display for Rule {
                 f.write_str(")")
             }
             Kind::Organization(alias) => write!(f, "organization {alias}"),
-            Kind::Permission { resource: Some(resource), scope } => {
+            Kind::Permission(Permission { resource: Some(resource), scope }) => {
                 write!(f, "permission {resource}#{scope}")
             }
-            Kind::Permission { resource: None, scope } => write!(f, "permission #{scope}"),
+            Kind::Permission(Permission { resource: None, scope }) => write!(f, "permission #{scope}"),
             Kind::RealmRole(role) => write!(f, "realm role {role}"),
             Kind::Scope(scope) => write!(f, "scope {scope}"),
         }
@@ -107,10 +107,12 @@ impl Serialize for Rule {
             Kind::Group(path) => map.serialize_entry("group", path)?,
             Kind::Not(rules) => map.serialize_entry("not", rules.as_slice())?,
             Kind::Organization(alias) => map.serialize_entry("organization", alias)?,
-            Kind::Permission { resource: Some(resource), scope } => {
+            Kind::Permission(Permission { resource: Some(resource), scope }) => {
                 map.serialize_entry("permission", &[resource, scope])?;
             }
-            Kind::Permission { resource: None, scope } => map.serialize_entry("scope_permission", scope)?,
+            Kind::Permission(Permission { resource: None, scope }) => {
+                map.serialize_entry("scope_permission", scope)?
+            }
             Kind::RealmRole(role) => map.serialize_entry("realm_role", role)?,
             Kind::Scope(scope) => map.serialize_entry("scope", scope)?,
         }

@@ -6,7 +6,9 @@ use super::base_url::{self, BaseUrl};
 use super::endpoints::Endpoints;
 use super::error::{Defect, Problem, SettingsError};
 use super::server::{KeycloakServer, Server};
-use super::service::{AuditLog, OpaqueTokens, SessionKey, SessionStore, TrustedProxy, UsersDatabase};
+use super::service::{
+    AuditLog, AuthorizationMode, OpaqueTokens, SessionKey, SessionStore, TrustedProxy, UsersDatabase,
+};
 use super::source::Effective;
 use super::values::Values;
 use super::{Settings, syntax, variables};
@@ -74,6 +76,9 @@ impl Settings {
                 .text(variables::TOKEN_CACHE_BYTES, |text| syntax::number(text, "bytes", &(0..=GIB)))?
                 .unwrap_or(DEFAULT_TOKEN_CACHE_BYTES),
             public_key: values.text(variables::PUBLIC_KEY, syntax::public_key)?,
+            authorization: values
+                .text(variables::AUTHORIZATION, AuthorizationMode::parse)?
+                .unwrap_or(AuthorizationMode::Offline),
             authorization_config: values.path(variables::AUTHORIZATION_CONFIG),
             authorization_time_zone: values
                 .text(variables::AUTHORIZATION_TIME_ZONE, syntax::time_zone)?

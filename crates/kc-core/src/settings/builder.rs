@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::error::SettingsError;
 use super::source::{Effective, Files};
 use super::values::{Provenance, Text};
-use super::{OpaqueTokens, Settings, variables};
+use super::{AuthorizationMode, OpaqueTokens, Settings, variables};
 use crate::secret::Secret;
 
 /// Builds [`Settings`] in code; made by [`Settings::builder`].
@@ -57,6 +57,17 @@ impl SettingsBuilder {
     #[must_use]
     pub fn public_key(self, key: &str) -> Self {
         self.one(variables::PUBLIC_KEY, key)
+    }
+
+    /// Who decides about permissions (`KEYCLOAK_AUTHORIZATION`). Default: the exported file.
+    #[must_use]
+    pub fn authorization(self, mode: AuthorizationMode) -> Self {
+        let text = match mode {
+            AuthorizationMode::Hybrid => "hybrid",
+            AuthorizationMode::Offline => "offline",
+            AuthorizationMode::Online => "online",
+        };
+        self.one(variables::AUTHORIZATION, text)
     }
 
     /// An exported `authorization-config.json` (`KEYCLOAK_AUTHORIZATION_CONFIG`). Default: none.

@@ -83,6 +83,12 @@ impl Endpoints {
         format!("{}/.well-known/openid-configuration", self.internal)
     }
 
+    /// The Protection API of Authorization Services (UMA Federated Authorization). Internal base.
+    #[must_use]
+    pub fn protection(&self) -> String {
+        format!("{}/authz/protection", self.internal)
+    }
+
     /// The realm's page with its not-before. Internal base.
     #[must_use]
     pub fn realm_info(&self) -> &str {
@@ -141,6 +147,7 @@ mod tests {
             format!("{internal}/protocol/openid-connect/ext/par/request")
         );
         assert_eq!(e.discovery(), format!("{internal}/.well-known/openid-configuration"));
+        assert_eq!(e.protection(), format!("{internal}/authz/protection"));
         assert_eq!(e.realm_info(), internal);
     }
 

@@ -37,7 +37,9 @@ pub use self::builder::{DangerousSettings, SettingsBuilder};
 pub use self::endpoints::Endpoints;
 pub use self::error::{Defect, SettingsError};
 pub use self::server::{KeycloakServer, Server};
-pub use self::service::{AuditLog, OpaqueTokens, SessionKey, SessionStore, TrustedProxy, UsersDatabase};
+pub use self::service::{
+    AuditLog, AuthorizationMode, OpaqueTokens, SessionKey, SessionStore, TrustedProxy, UsersDatabase,
+};
 pub use self::source::Sources;
 pub use self::variables::VARIABLES;
 use crate::secret::Secret;
@@ -49,6 +51,7 @@ pub struct Settings {
     given_audiences: Option<Vec<String>>,
     allow_http: bool,
     public_key: Option<String>,
+    authorization: AuthorizationMode,
     authorization_config: Option<PathBuf>,
     authorization_time_zone: String,
     exempt_paths: Vec<String>,
@@ -166,6 +169,12 @@ impl Settings {
     #[must_use]
     pub fn public_key(&self) -> Option<&str> {
         self.public_key.as_deref()
+    }
+
+    /// Who decides about permissions (`KEYCLOAK_AUTHORIZATION`). Default: the exported file.
+    #[must_use]
+    pub const fn authorization(&self) -> AuthorizationMode {
+        self.authorization
     }
 
     /// The exported `authorization-config.json` (`KEYCLOAK_AUTHORIZATION_CONFIG`), not read yet. Default: none.

@@ -34,6 +34,33 @@ impl OpaqueTokens {
     }
 }
 
+/// Who decides about the permissions that rules ask for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum AuthorizationMode {
+    /// The exported configuration, and Keycloak about what that leaves open.
+    Hybrid,
+    /// The exported configuration.
+    Offline,
+    /// Keycloak.
+    Online,
+}
+
+impl AuthorizationMode {
+    pub(super) fn parse(text: &str) -> Result<Self, Problem> {
+        match text.trim() {
+            "hybrid" => Ok(Self::Hybrid),
+            "offline" => Ok(Self::Offline),
+            "online" => Ok(Self::Online),
+            other => Err(Problem::malformed(
+                format!("is neither offline, online nor hybrid ({})", quoted(other)),
+                "write offline to decide by the exported file, online to have Keycloak asked, or hybrid to have it asked \
+                 about what the file leaves open",
+            )),
+        }
+    }
+}
+
 /// Where browser sessions live.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]

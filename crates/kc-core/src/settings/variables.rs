@@ -9,6 +9,7 @@ pub(super) const INTERNAL_URL: &str = "KEYCLOAK_INTERNAL_URL";
 pub(super) const AUDIENCE: &str = "KEYCLOAK_AUDIENCE";
 pub(super) const ISSUER: &str = "KEYCLOAK_ISSUER";
 pub(super) const PUBLIC_KEY: &str = "KEYCLOAK_PUBLIC_KEY";
+pub(super) const AUTHORIZATION: &str = "KEYCLOAK_AUTHORIZATION";
 pub(super) const AUTHORIZATION_CONFIG: &str = "KEYCLOAK_AUTHORIZATION_CONFIG";
 pub(super) const AUTHORIZATION_TIME_ZONE: &str = "KEYCLOAK_AUTHORIZATION_TIME_ZONE";
 pub(super) const EXEMPT_PATHS: &str = "KEYCLOAK_EXEMPT_PATHS";
@@ -44,6 +45,7 @@ pub const VARIABLES: &[&str] = &[
     AUDIENCE,
     ISSUER,
     PUBLIC_KEY,
+    AUTHORIZATION,
     AUTHORIZATION_CONFIG,
     AUTHORIZATION_TIME_ZONE,
     EXEMPT_PATHS,

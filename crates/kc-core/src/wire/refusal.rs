@@ -13,6 +13,7 @@ use super::problem::Problem;
 use super::request::RequestView;
 use crate::error::AuthError;
 use crate::rules::Denial;
+use crate::uma::TicketChallenge;
 
 /// A refusal, ready to be sent.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -21,6 +22,7 @@ pub struct Refusal {
     code: &'static str,
     detail: Cow<'static, str>,
     challenge: Option<Challenge>,
+    ticket: Option<TicketChallenge>,
     retry_after: Option<Duration>,
     allow: Option<String>,
 }
@@ -48,7 +50,15 @@ impl Challenge {
 
 impl Refusal {
     fn new(status: StatusCode, code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self { status, code, detail: detail.into(), challenge: None, retry_after: None, allow: None }
+        Self {
+            status,
+            code,
+            detail: detail.into(),
+            challenge: None,
+            ticket: None,
+            retry_after: None,
+            allow: None,
+        }
     }
 
     fn with_challenge(self, challenge: Challenge) -> Self {
@@ -77,6 +87,12 @@ impl Refusal {
         self.challenge.as_ref()
     }
 
+    /// What the caller is told to take to Keycloak for a permission, if they are.
+    #[must_use]
+    pub fn ticket(&self) -> Option<&TicketChallenge> {
+        self.ticket.as_ref()
+    }
+
     /// What the caller is told.
     #[must_use]
     pub fn detail(&self) -> &str {
@@ -85,7 +101,7 @@ impl Refusal {
 
     /// Whether it asks for credentials, or for other ones.
     pub(super) fn is_challenge(&self) -> bool {
-        self.challenge.is_some()
+        self.challenge.is_some() || self.ticket.is_some()
     }
 
     /// The response to this request: as [`to_response`](Self::to_response), or to a gRPC call one that gRPC clients
@@ -109,6 +125,9 @@ impl Refusal {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if let Some(challenge) = self.challenge.as_ref().and_then(|challenge| self.header(challenge, realm)) {
             headers.insert(WWW_AUTHENTICATE, challenge);
+        }
+        if let Some(challenge) = self.ticket.as_ref().and_then(|ticket| uma(ticket, realm)) {
+            headers.append(WWW_AUTHENTICATE, challenge);
         }
         if let Some(after) = self.retry_after {
             // Whole seconds (RFC 9110 §10.2.3), rounded up: never too early.
@@ -149,6 +168,12 @@ impl Refusal {
     }
 }
 
+/// The challenge of UMA 2.0 Grant §3.2.2.
+fn uma(challenge: &TicketChallenge, realm: &str) -> Option<HeaderValue> {
+    let (as_uri, ticket) = (Quoted(&challenge.as_uri), Quoted(challenge.ticket.expose()));
+    HeaderValue::from_str(&format!("UMA realm={}, as_uri={as_uri}, ticket={ticket}", Quoted(realm))).ok()
+}
+
 /// A quoted-string (RFC 9110 §5.6.4) of visible ASCII: `"` and `\` escaped, anything else replaced by `?`.
 struct Quoted<'a>(&'a str);
 
@@ -169,6 +194,14 @@ impl fmt::Display for Quoted<'_> {
 impl From<AuthError> for Refusal {
     fn from(error: AuthError) -> Self {
         match error {
+            AuthError::Authorization { .. } => Self {
+                retry_after: Some(Duration::from_secs(1)),
+                ..Self::new(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "authorization_unavailable",
+                    "Keycloak cannot be asked about a permission",
+                )
+            },
             AuthError::BadParameter { detail } => {
                 Self::new(StatusCode::BAD_REQUEST, "invalid_request", detail)
             }
@@ -215,6 +248,14 @@ impl From<AuthError> for Refusal {
                     .with_challenge(Challenge::default())
             }
             AuthError::NotFound => Self::new(StatusCode::NOT_FOUND, "not_found", "Not found"),
+            AuthError::PermissionTicket(ticket) => Self {
+                ticket: Some(ticket),
+                ..Self::new(
+                    StatusCode::UNAUTHORIZED,
+                    "permission_required",
+                    "A permission is missing: take the ticket to Keycloak",
+                )
+            },
             AuthError::ServiceToken { .. } => Self::new(
                 StatusCode::BAD_GATEWAY,
                 "service_token_unavailable",
@@ -249,6 +290,7 @@ impl From<AuthError> for Refusal {
 impl From<Denial> for Refusal {
     fn from(denial: Denial) -> Self {
         match denial {
+            Denial::Permission { scope, .. } => Self::from(Denial::Insufficient { scope: Some(scope) }),
             Denial::Insufficient { scope } => {
                 Self::new(StatusCode::FORBIDDEN, "insufficient_permissions", "Insufficient permissions")
                     .with_challenge(Challenge { scope, ..Challenge::error("insufficient_scope") })

@@ -1,4 +1,5 @@
-//! The offline evaluator against a real Keycloak that decides by the same configuration, both of them generated.
+//! The offline evaluator against a real Keycloak that decides by the same configuration, both of them generated; and what Keycloak
+//! itself decides.
 //!
 //! `KC_TEST_SEED=number` repeats a run.
 
@@ -6,6 +7,7 @@
 #![cfg(test)]
 
 mod generate;
+mod permissions;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{SystemTime, UNIX_EPOCH};

@@ -1,8 +1,12 @@
+use std::sync::LazyLock;
+
 use bytes::Bytes;
+use http::HeaderMap;
 
 use super::*;
 use crate::clock::{FakeClock, UnixTime};
 use crate::json;
+use crate::policy::AuthorizationFile;
 use crate::roles::{KeycloakRoles, RoleExtractor};
 use crate::rules::{
     acr, active, all_of, all_roles, any_of, any_role, authenticated, by_method, client_role, custom, group,
@@ -35,12 +39,18 @@ fn decide_as(payload: &str, rule: &Rule, asked: &Asked) -> Verdict {
     let acr_levels = AcrLevels::new(asked.levels.iter().copied());
     rule.decide(&Question {
         principal: &principal,
-        method: asked.method,
+        request: &request(asked.method),
         clock: &FakeClock::at(UnixTime::from_secs(asked.now)),
         acr_levels: &acr_levels,
         active: asked.active,
-        authorization: None,
+        permissions: None,
+        decided: &[],
     })
+}
+
+fn request(method: &str) -> RequestView<'_> {
+    static NONE: LazyLock<HeaderMap> = LazyLock::new(HeaderMap::new);
+    RequestView { method, path: "/x", query: None, route: None, headers: &*NONE, peer: None }
 }
 
 fn decide(rule: &Rule) -> Verdict {
@@ -260,16 +270,17 @@ fn decide_by(payload: &str, authorization: Option<&AuthorizationFile>, rule: &Ru
     let acr_levels = &acr_levels;
     rule.decide(&Question {
         principal: &principal,
-        method: "GET",
+        request: &request("GET"),
         clock,
         acr_levels,
         active: None,
-        authorization,
+        permissions: authorization.map(|file| file as &dyn PermissionDecider),
+        decided: &[],
     })
 }
 
-fn insufficient(scope: &str) -> Denial {
-    Denial::Insufficient { scope: Some(scope.to_owned()) }
+fn without(resource: &str, scope: &str) -> Denial {
+    Denial::Permission { resource: Some(resource.to_owned()), scope: scope.to_owned() }
 }
 
 #[test]
@@ -279,9 +290,10 @@ fn a_permission_is_what_the_configuration_grants_and_a_refusal_names_the_scope()
     assert_eq!(decide(&permission("store", "view")), Verdict::Granted);
     assert_eq!(decide(&scope_permission("view")), Verdict::Granted);
     assert_eq!(decide(&Rule::permission_of("store".to_owned(), "view")), Verdict::Granted);
-    assert_eq!(decide(&permission("store", "add")), Verdict::Denied(insufficient("add")));
-    assert_eq!(decide(&scope_permission("add")), Verdict::Denied(insufficient("add")));
-    assert_eq!(decide(&permission("elsewhere", "view")), Verdict::Denied(insufficient("view")));
+    assert_eq!(decide(&permission("store", "add")), Verdict::Denied(without("store", "add")));
+    let scope = Denial::Permission { resource: None, scope: "add".to_owned() };
+    assert_eq!(decide(&scope_permission("add")), Verdict::Denied(scope));
+    assert_eq!(decide(&permission("elsewhere", "view")), Verdict::Denied(without("elsewhere", "view")));
     assert_eq!(decide(&not(permission("store", "add"))), Verdict::Granted);
     assert_eq!(permission("store", "view").to_string(), "permission store#view");
     assert_eq!(scope_permission("view").to_string(), "permission #view");
@@ -303,13 +315,13 @@ fn what_is_not_decided_lets_nobody_pass_however_it_is_turned() {
     assert_eq!(decide_by(ALICE, Some(&store), &run.clone().or(role("user"))), Verdict::Granted);
     assert_eq!(
         decide_by(ALICE, Some(&store), &run.clone().and(active())),
-        Verdict::Undecided(insufficient("run"))
+        Verdict::Undecided(without("store", "run"))
     );
     assert_eq!(decide_by(ALICE, Some(&store), &run.or(active())), Verdict::AskIfActive);
     // Without a configuration.
     assert_eq!(
         decide_by(ALICE, None, &permission("store", "view")),
-        Verdict::Undecided(insufficient("view"))
+        Verdict::Undecided(without("store", "view"))
     );
 }
 

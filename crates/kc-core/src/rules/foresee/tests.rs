@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::HeaderMap;
 use proptest::prelude::*;
 
 use super::*;
@@ -13,6 +14,7 @@ use crate::rules::{
     by_method, custom, not, permission, role, scope,
 };
 use crate::token::{Claims, VerifiedToken};
+use crate::wire::RequestView;
 
 const CALLERS: [&str; 6] = [
     "{}",
@@ -34,9 +36,16 @@ fn principal(payload: &str) -> Principal {
 fn decide(rule: &Rule, payload: &str, method: &str) -> (bool, Verdict) {
     let (principal, acr_levels) = (principal(payload), AcrLevels::default());
     let clock = &FakeClock::at(UnixTime::from_secs(1000));
-    let acr_levels = &acr_levels;
-    let question =
-        Question { principal: &principal, method, clock, acr_levels, active: None, authorization: None };
+    let headers = HeaderMap::new();
+    let question = Question {
+        principal: &principal,
+        request: &RequestView { method, path: "/", query: None, route: None, headers: &headers, peer: None },
+        clock,
+        acr_levels: &acr_levels,
+        active: None,
+        permissions: None,
+        decided: &[],
+    };
     match rule.decide(&question) {
         Verdict::AskIfActive => (true, rule.decide(&Question { active: Some(true), ..question })),
         verdict => (false, verdict),
@@ -99,7 +108,7 @@ proptest! {
                         foreseen.step_up
                     }
                     Verdict::Denied(_) | Verdict::Undecided(_) => foreseen.forbidden,
-                    Verdict::AskIfActive => false,
+                    Verdict::AskIfActive | Verdict::AskPermission(_) => false,
                 };
                 prop_assert!(expected, "{}: {:?}, foreseen {:?}", payload, verdict, foreseen);
             }

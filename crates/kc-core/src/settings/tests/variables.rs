@@ -16,6 +16,7 @@ fn everything_but_the_server_has_a_default() {
     assert_eq!(server.issuer(), "https://id.example.com/realms/shop");
     assert_eq!(server.audiences(), ["orders"]);
     assert_eq!(settings.public_key(), None);
+    assert_eq!(settings.authorization(), AuthorizationMode::Offline);
     assert_eq!(settings.authorization_config(), None);
     assert_eq!(settings.authorization_time_zone(), "UTC");
     assert!(settings.exempt_paths().is_empty());
@@ -200,6 +201,7 @@ fn stores_data_bases_proxies_zone_and_audit_log_are_typed() {
         ("USERS_DATABASE", "postgres://u:pw@db/users"),
         ("TRUSTED_PROXIES", "10.0.0.0/8, ::1"),
         ("AUDIT_LOG", "/var/log/audit.jsonl"),
+        ("KEYCLOAK_AUTHORIZATION", "hybrid"),
         ("KEYCLOAK_AUTHORIZATION_CONFIG", "authz.json"),
         ("KEYCLOAK_AUTHORIZATION_TIME_ZONE", "America/Argentina/Buenos_Aires"),
     ]);
@@ -215,6 +217,7 @@ fn stores_data_bases_proxies_zone_and_audit_log_are_typed() {
     );
     assert_eq!(settings.trusted_proxies().len(), 2);
     assert_eq!(settings.audit_log(), &AuditLog::File("/var/log/audit.jsonl".into()));
+    assert_eq!(settings.authorization(), AuthorizationMode::Hybrid);
     assert_eq!(settings.authorization_config(), Some(Path::new("authz.json")));
     assert_eq!(settings.authorization_time_zone(), "America/Argentina/Buenos_Aires");
     assert_eq!(load(&[("AUDIT_LOG", "off")]).audit_log(), &AuditLog::Off);
@@ -234,6 +237,7 @@ fn the_builder_has_the_same_defaults_and_every_setting() {
         .audiences(["a", "b"])
         .issuer("https://id.example.com/other")
         .public_key(ED25519)
+        .authorization(AuthorizationMode::Hybrid)
         .authorization_config("authz.json")
         .authorization_time_zone("Europe/Berlin")
         .exempt_paths(["/metrics"])
@@ -263,6 +267,7 @@ fn the_builder_has_the_same_defaults_and_every_setting() {
         ("KEYCLOAK_AUDIENCE", "a,b"),
         ("KEYCLOAK_ISSUER", "https://id.example.com/other"),
         ("KEYCLOAK_PUBLIC_KEY", ED25519),
+        ("KEYCLOAK_AUTHORIZATION", "hybrid"),
         ("KEYCLOAK_AUTHORIZATION_CONFIG", "authz.json"),
         ("KEYCLOAK_AUTHORIZATION_TIME_ZONE", "Europe/Berlin"),
         ("KEYCLOAK_EXEMPT_PATHS", "/metrics"),

@@ -149,11 +149,25 @@ fn table() -> Vec<(AuthError, u16, &'static str, Option<&'static str>, &'static 
             "Insufficient permissions",
         ),
         (
+            Denial::Permission { resource: Some("store".into()), scope: "view".into() }.into(),
+            403,
+            "insufficient_permissions",
+            scope,
+            "Insufficient permissions",
+        ),
+        (
             Denial::StepUp { acr: Some("gold".into()), max_age: None }.into(),
             401,
             "step_up_required",
             Some(r#"error="insufficient_user_authentication""#),
             "A stronger login is required",
+        ),
+        (
+            AuthError::Authorization { reason: "secret".into() },
+            503,
+            "authorization_unavailable",
+            None,
+            "Keycloak cannot be asked about a permission",
         ),
         (
             AuthError::Introspection { reason: "secret".into() },
@@ -265,6 +279,24 @@ fn a_scope_refusal_names_the_scope_and_a_step_up_what_it_needs() {
         challenge(Denial::StepUp { acr: Some("gold".into()), max_age: Some(Duration::from_secs(300)) }),
         r#"Bearer realm="kc-demo", error="insufficient_user_authentication", error_description="A stronger login is required", acr_values="gold", max_age="300""#
     );
+}
+
+/// UMA 2.0 Grant §3.2.2.
+#[test]
+fn whoever_lacks_a_permission_is_challenged_by_uma_and_nothing_else() {
+    let ticket = TicketChallenge {
+        as_uri: "https://id/\"\r\nX: y".into(),
+        ticket: crate::uma::PermissionTicket::new("eyJ.t"),
+    };
+    let error = AuthError::PermissionTicket(ticket);
+    assert!(!format!("{error} {error:?} {:?}", Refusal::from(error.clone())).contains("eyJ"));
+    let refusal = Refusal::from(error);
+    let response = refusal.to_response("r\"\n");
+    let challenges: Vec<_> = response.headers().get_all(WWW_AUTHENTICATE).iter().collect();
+    assert_eq!(challenges, [r#"UMA realm="r\"?", as_uri="https://id/\"??X: y", ticket="eyJ.t""#]);
+    assert_eq!((response.status().as_u16(), refusal.code()), (401, "permission_required"));
+    assert!(refusal.challenge().is_none() && refusal.ticket().is_some() && refusal.is_challenge());
+    assert!(!String::from_utf8_lossy(response.body()).contains("eyJ"));
 }
 
 #[test]
