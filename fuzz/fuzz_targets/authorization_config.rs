@@ -21,6 +21,11 @@ fuzz_target!(|input: &[u8]| {
         Err(error) => return one_line(&error.to_string()),
     };
     config.findings().iter().for_each(|finding| one_line(&finding.to_string()));
+    for pattern in ["/", "/r/{id}", "/api/{*rest}"] {
+        if let Some(resource) = config.resource_of_route(pattern) {
+            assert!(config.resources().any(|name| name == resource));
+        }
+    }
     let Ok(claims) = IdentityClaims::from_json(claims) else { return };
     let (identity, now) = (claims.identity(), UnixTime::from_secs(NOW));
     let scopes: Vec<&str> = config.scopes().take(3).collect();
@@ -35,7 +40,11 @@ fuzz_target!(|input: &[u8]| {
             let in_by_nothing = explained.resources.iter().all(|trace| trace.permissions.is_empty());
             if decision.verdict() == Verdict::Grant {
                 // All that was asked for, and by a permission.
-                assert!(asked.iter().all(|scope| decision.granted_scopes().iter().any(|granted| granted == scope)));
+                assert!(
+                    asked
+                        .iter()
+                        .all(|scope| decision.granted_scopes().iter().any(|granted| granted == scope))
+                );
                 assert!(!enforcing || !in_by_nothing || file.contains(&b'\\'), "granted by nothing");
             }
         }

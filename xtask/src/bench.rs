@@ -29,6 +29,8 @@ pub(crate) fn run(workspace: &Workspace, quick: bool) -> Result<bool, Failure> {
     }
     report.heading("What grows with what");
     report.table(workspace.cargo().args(["bench", "-p", "kc-core", "--bench", "growth"]))?;
+    report.heading("An offline decision by Authorization Services");
+    report.table(workspace.cargo().args(["bench", "-p", "kc-core", "--bench", "policy"]))?;
 
     must(workspace.cargo().args(["build", "--release", "-p", "bench-services"]), &mut report.log)?;
     let release = workspace.target.join("release");

@@ -80,9 +80,13 @@ pub(crate) const ALL: &[Suite] = &[
 
 /// The package whose tests all need a real Keycloak.
 const KEYCLOAK_PACKAGE: &str = "keycloak-tests";
-/// Tests of other packages that need one: what the embedded issuer answers, compared; and several replicas.
-const KEYCLOAK_TESTS: [(&str, &str); 2] =
-    [("kc-dev", "agrees_with_keycloak"), ("replicas-tests", "replicas_at_keycloak")];
+/// Tests of other packages that need one: an export compared with a file; what the embedded issuer answers, compared; and
+/// several replicas.
+const KEYCLOAK_TESTS: [(&str, &str); 3] = [
+    ("kc-cli", "diff_at_keycloak"),
+    ("kc-dev", "agrees_with_keycloak"),
+    ("replicas-tests", "replicas_at_keycloak"),
+];
 /// Services that the conformance suite judges, and the test that does it. It runs on two issuers, so not among the others.
 const SERVICES: [&str; 4] = ["actix-web-service", "axum-service", "custom-framework", "poem-service"];
 const CONFORMANCE_TEST: &str = "conformance";

@@ -1,6 +1,7 @@
 //! `kc authz`: exported authorization configurations.
 
 mod check;
+mod diff;
 mod evaluate;
 mod explain;
 mod options;
@@ -9,7 +10,7 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 const HELP: &str = "\
-Decides by what Keycloak's Authorization Services export. Asks nobody.
+Decides by what Keycloak's Authorization Services export. Asks nobody, but for diff --live.
 
 Usage: kc authz COMMAND
 
@@ -17,6 +18,7 @@ Commands:
   check      Says what of a configuration is not clear, or cannot be decided without Keycloak
   explain    Decides one request, and shows how it came to that
   evaluate   Decides many requests, a line of JSON each
+  diff       Says what differs between two configurations, or a file and the server, and for whom
 
 Options:
   -h, --help   This text; kc authz COMMAND --help tells more
@@ -30,6 +32,7 @@ pub(crate) fn main(mut arguments: impl Iterator<Item = OsString>) -> ExitCode {
     let first = arguments.next();
     let (name, run): (&str, Command) = match first.as_ref().and_then(|first| first.to_str()) {
         Some("check") => ("check", check::main),
+        Some("diff") => ("diff", diff::main),
         Some("explain") => ("explain", explain::main),
         Some("evaluate") => ("evaluate", evaluate::main),
         Some("-h" | "--help" | "help") => {

@@ -13,7 +13,7 @@ kc: what helps around services that Keycloak protects
 Usage: kc COMMAND
 
 Commands:
-  authz         Decides by exported Authorization Services: check, explain, evaluate
+  authz         Decides by exported Authorization Services: check, explain, evaluate, diff
   conformance   Runs the conformance suite against a service, in whatever language it is
   token         Looks at tokens: verify
 

@@ -4,9 +4,15 @@
 //! cargo bench -p kc-core --bench policy
 //! ```
 //!
-//! The best of many rounds counts. Run without `--bench`, as by `cargo test --benches`, every case runs once.
+//! The best of many rounds counts. Run without `--bench`, as by `cargo test --benches`, every case runs once. With
+//! `-- --only PERMISSIONS EACH TIMES` one case runs so often, in a function named `counted`: to be counted by callgrind.
 
-#![expect(clippy::unwrap_used, reason = "a benchmark that cannot be set up has nothing to say")]
+#![expect(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a benchmark that cannot be set up has nothing to say"
+)]
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -21,6 +27,8 @@ const CLAIMS: &str = r#"{"exp":1795310230,"iat":1795309930,"jti":"onrtro:48511c1
     "resource_access":{"api":{"roles":["api-read","admin","api-admin"]},"account":{"roles":["manage-account","view-profile"]}},
     "scope":"email profile","email_verified":true,"name":"Alice Test","groups":["/management"],"preferred_username":"alice",
     "department":"engineering","given_name":"Alice","family_name":"Test","email":"alice@example.test"}"#;
+
+const NOW: UnixTime = UnixTime::from_secs(1_795_309_930);
 
 /// The n-th policy, of every type that can be decided.
 fn policy(n: usize) -> Value {
@@ -59,26 +67,40 @@ fn configuration(permissions: usize, each: usize) -> AuthorizationConfig {
 }
 
 fn main() {
-    let measured = std::env::args().any(|argument| argument == "--bench");
+    let arguments: Vec<String> = std::env::args().collect();
     let claims = IdentityClaims::from_json(CLAIMS.as_bytes()).unwrap();
-    let now = UnixTime::from_secs(1_795_309_930);
+    if let Some(place) = arguments.iter().position(|argument| argument == "--only") {
+        let numbers: Vec<usize> = arguments[place + 1..].iter().flat_map(|text| text.parse()).collect();
+        let [permissions, each, times] = numbers.as_slice() else { panic!("--only PERMISSIONS EACH TIMES") };
+        let config = configuration(*permissions, *each);
+        decide(&config, &claims);
+        return counted(&config, &claims, *times);
+    }
+    let measured = arguments.iter().any(|argument| argument == "--bench");
     println!("{:>12}  {:>12}  {:>12}", "permissions", "that apply", "µs a decision");
     for (permissions, each) in
         [(1, 1), (10, 1), (100, 1), (1_000, 10), (10_000, 100), (1_000, 1), (10_000, 1)]
     {
         let config = configuration(permissions, each);
-        let decide = || {
-            let decision = config.decide(&claims.identity(), Some("asked"), &["view"], now);
-            assert_eq!(black_box(decision).verdict(), Verdict::Grant);
-        };
         let mut best = Duration::MAX;
         let (rounds, repeats) = if measured { (200, (20_000 / permissions).clamp(1, 200)) } else { (1, 1) };
         for _ in 0..rounds {
             let since = Instant::now();
-            (0..repeats).for_each(|_| decide());
+            (0..repeats).for_each(|_| decide(&config, &claims));
             best = best.min(since.elapsed() / u32::try_from(repeats).unwrap());
         }
         let micros = best.as_secs_f64() * 1e6;
         println!("{permissions:>12}  {:>12}  {micros:>12.2}", permissions / each);
     }
+}
+
+fn decide(config: &AuthorizationConfig, claims: &IdentityClaims) {
+    let decision = config.decide(&claims.identity(), Some("asked"), &["view"], NOW);
+    assert_eq!(black_box(decision).verdict(), Verdict::Grant);
+}
+
+/// By its name what is outside of it is left out.
+#[inline(never)]
+fn counted(config: &AuthorizationConfig, claims: &IdentityClaims, times: usize) {
+    (0..times).for_each(|_| decide(config, claims));
 }

@@ -2,6 +2,8 @@
 
 #![cfg(test)]
 
+use std::collections::BTreeSet;
+
 use kc_core::clock::UnixTime;
 use kc_core::policy::{AuthorizationConfig, IdentityClaims, Verdict};
 use proptest::prelude::*;
@@ -171,6 +173,237 @@ proptest! {
     fn a_text_of_any_kind_is_a_configuration_or_an_error_of_one_line(text in ".*") {
         if let Err(error) = AuthorizationConfig::from_json(text.as_bytes()) {
             prop_assert_eq!(error.to_string().lines().count(), 1);
+        }
+    }
+}
+
+/// `list` in the order of `keys`, which may be fewer.
+fn shuffled(list: &mut Value, keys: &[u32]) {
+    let Some(items) = list.as_array_mut() else { return };
+    let mut keyed: Vec<(u32, Value)> = keys.iter().copied().cycle().zip(std::mem::take(items)).collect();
+    keyed.sort_by_key(|(key, _)| *key);
+    *items = keyed.into_iter().map(|(_, item)| item).collect();
+}
+
+/// The JSON within a member of a policy's `config`.
+fn change_list(policy: &mut Value, member: &str, change: impl FnOnce(&mut Value)) {
+    let Some(text) = policy["config"][member].as_str() else { return };
+    let mut list: Value = serde_json::from_str(text).unwrap();
+    change(&mut list);
+    policy["config"][member] = json!(list.to_string());
+}
+
+/// Nobody who was let in is kept out, and no scope is taken away.
+fn takes_nothing_away(
+    before: &[(Verdict, Vec<String>)],
+    after: &[(Verdict, Vec<String>)],
+) -> Result<(), TestCaseError> {
+    for ((verdict, scopes), (then, more)) in before.iter().zip(after) {
+        prop_assert!(*verdict != Verdict::Grant || *then == Verdict::Grant);
+        prop_assert!(*verdict == Verdict::Deny || *then != Verdict::Deny);
+        prop_assert!(scopes.iter().all(|scope| more.contains(scope)));
+    }
+    Ok(())
+}
+
+/// Lets in whoever is asked about here, or nobody.
+fn policy_of(name: &str, lets_in: bool) -> Value {
+    let logic = if lets_in { "NEGATIVE" } else { "POSITIVE" };
+    json!({ "name": name, "type": "user", "logic": logic, "config": { "users": "[\"eve\"]" } })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(150))]
+
+    #[test]
+    fn no_order_decides_anything_nor_that_something_is_named_twice(
+        policies in policies(true),
+        permissions in permissions(),
+        (affirmative, permissive) in any::<(bool, bool)>(),
+        roles in prop::collection::vec(any::<bool>(), 3),
+        keys in prop::collection::vec(any::<u32>(), 14),
+    ) {
+        let mut turned = file(&policies, &permissions, affirmative, permissive);
+        let decided = all(&turned, &roles);
+        for list in ["scopes", "resources", "policies"] {
+            shuffled(&mut turned[list], &keys);
+        }
+        for resource in turned["resources"].as_array_mut().unwrap() {
+            shuffled(&mut resource["scopes"], &keys);
+        }
+        for policy in turned["policies"].as_array_mut().unwrap() {
+            for member in ["applyPolicies", "scopes", "resources"] {
+                change_list(policy, member, |list| {
+                    let again = list[0].clone();
+                    if !again.is_null() {
+                        list.as_array_mut().unwrap().push(again);
+                    }
+                    shuffled(list, &keys);
+                });
+            }
+        }
+        prop_assert_eq!(decided, all(&turned, &roles));
+    }
+
+    #[test]
+    fn a_further_grant_takes_nothing_away_from_affirmative_permissions(
+        policies in policies(true),
+        permissions in permissions(),
+        (affirmative, permissive) in any::<(bool, bool)>(),
+        roles in prop::collection::vec(any::<bool>(), 3),
+    ) {
+        let (mut policies, mut permissions) = (policies, permissions);
+        policies.push(policy_of("everybody", true));
+        for permission in &mut permissions {
+            permission["decisionStrategy"] = json!("AFFIRMATIVE");
+        }
+        // One without a policy says nothing, not yes.
+        permissions.retain(|permission| permission["config"]["applyPolicies"] != "[]");
+        let before = all(&file(&policies, &permissions, affirmative, permissive), &roles);
+        for permission in &mut permissions {
+            change_list(permission, "applyPolicies", |list| list.as_array_mut().unwrap().push(json!("everybody")));
+        }
+        takes_nothing_away(&before, &all(&file(&policies, &permissions, affirmative, permissive), &roles))?;
+    }
+
+    #[test]
+    fn a_further_denial_lets_nobody_in(
+        policies in policies(true),
+        permissions in permissions(),
+        (affirmative, permissive) in any::<(bool, bool)>(),
+        roles in prop::collection::vec(any::<bool>(), 3),
+        unanimous in any::<bool>(),
+    ) {
+        let (mut policies, mut permissions) = (policies, permissions);
+        policies.push(policy_of("nobody", false));
+        let before = all(&file(&policies, &permissions, affirmative, permissive), &roles);
+        if unanimous {
+            for permission in permissions.iter_mut().filter(|one| one["decisionStrategy"] == "UNANIMOUS") {
+                change_list(permission, "applyPolicies", |list| list.as_array_mut().unwrap().push(json!("nobody")));
+            }
+        } else {
+            permissions.push(json!({ "name": "no", "type": "scope", "config": {
+                "scopes": json!(SCOPES).to_string(), "applyPolicies": "[\"nobody\"]" } }));
+        }
+        takes_nothing_away(&all(&file(&policies, &permissions, affirmative, permissive), &roles), &before)?;
+    }
+
+    #[test]
+    fn whoever_has_more_roles_may_do_no_less_where_nothing_is_negative(
+        policies in policies(true),
+        permissions in permissions(),
+        (affirmative, permissive) in any::<(bool, bool)>(),
+        roles in prop::collection::vec(any::<bool>(), 3),
+        more in prop::collection::vec(any::<bool>(), 3),
+    ) {
+        let mut policies = policies;
+        for policy in &mut policies {
+            policy["logic"] = json!("POSITIVE");
+        }
+        let file = file(&policies, &permissions, affirmative, permissive);
+        let more: Vec<bool> = roles.iter().zip(&more).map(|(has, gets)| *has || *gets).collect();
+        takes_nothing_away(&all(&file, &roles), &all(&file, &more))?;
+    }
+
+    /// Not (not a and not b) is a or b; not (not a) is a. What is unknown stays so.
+    #[test]
+    fn what_is_turned_round_twice_is_as_it_was(
+        policies in policies(true),
+        permissions in permissions(),
+        (affirmative, permissive) in any::<(bool, bool)>(),
+        roles in prop::collection::vec(any::<bool>(), 3),
+    ) {
+        let mut turned = policies.clone();
+        let mut inner = Vec::new();
+        let not = |name: &str, strategy: &str, of: Value| json!({ "name": name, "type": "aggregate", "logic": "NEGATIVE",
+            "decisionStrategy": strategy, "config": { "applyPolicies": json!(of).to_string() } });
+        for policy in &mut turned {
+            let strategy = policy["decisionStrategy"].as_str().unwrap_or("UNANIMOUS").to_owned();
+            let positive = policy["logic"] == "POSITIVE";
+            let name = policy["name"].as_str().unwrap().to_owned();
+            match (policy["type"].as_str().unwrap(), strategy.as_str()) {
+                // Made of the same, each turned round, by the other strategy, and turned round as a whole.
+                ("aggregate", "AFFIRMATIVE" | "UNANIMOUS") => {
+                    let of: BTreeSet<String> = serde_json::from_str(policy["config"]["applyPolicies"].as_str().unwrap()).unwrap();
+                    let nots: Vec<String> = of.iter().map(|one| format!("{name}: not {one}")).collect();
+                    inner.extend(of.iter().zip(&nots).map(|(one, not_one)| not(not_one, "CONSENSUS", json!([one]))));
+                    let other = if strategy == "AFFIRMATIVE" { "UNANIMOUS" } else { "AFFIRMATIVE" };
+                    *policy = not(&name, other, json!(nots));
+                    policy["logic"] = json!(if positive { "NEGATIVE" } else { "POSITIVE" });
+                }
+                ("aggregate", _) => {}
+                // The policy goes by another name, and by its own goes what turns it twice.
+                _ => {
+                    let (under, over) = (format!("{name}: itself"), format!("{name}: not"));
+                    policy["name"] = json!(under);
+                    inner.push(not(&over, "UNANIMOUS", json!([under])));
+                    inner.push(not(&name, "AFFIRMATIVE", json!([over])));
+                }
+            }
+        }
+        turned.extend(inner);
+        let before = all(&file(&policies, &permissions, affirmative, permissive), &roles);
+        prop_assert_eq!(before, all(&file(&turned, &permissions, affirmative, permissive), &roles));
+    }
+
+    #[test]
+    fn what_is_about_something_else_changes_nothing(
+        policies in policies(true),
+        permissions in permissions(),
+        (affirmative, permissive, lets_in) in any::<(bool, bool, bool)>(),
+        roles in prop::collection::vec(any::<bool>(), 3),
+    ) {
+        let mut policies = policies;
+        policies.push(policy_of("other", lets_in));
+        let mut other = file(&policies, &permissions, affirmative, permissive);
+        let before = all(&other, &roles);
+        other["resources"].as_array_mut().unwrap().push(json!({ "name": "elsewhere", "type": "other type" }));
+        for further in [
+            json!({ "name": "x", "type": "resource", "config": { "resources": "[\"elsewhere\"]", "applyPolicies": "[\"other\"]" } }),
+            json!({ "name": "y", "type": "scope", "config": { "resources": "[\"elsewhere\"]", "scopes": "[\"s\"]",
+                "applyPolicies": "[\"other\"]" } }),
+            json!({ "name": "z", "type": "resource", "config": { "defaultResourceType": "other type", "applyPolicies": "[\"other\"]" } }),
+        ] {
+            other["policies"].as_array_mut().unwrap().push(further);
+        }
+        prop_assert_eq!(before, all(&other, &roles));
+    }
+
+    /// So that whoever compares configurations scope by scope has compared all.
+    #[test]
+    fn several_scopes_of_a_resource_are_granted_together_if_each_is_by_itself(
+        policies in policies(false),
+        permissions in permissions(),
+        affirmative in any::<bool>(),
+        roles in prop::collection::vec(any::<bool>(), 3),
+    ) {
+        let decided = all(&file(&policies, &permissions, affirmative, false), &roles);
+        // Of each resource: nothing in particular, s, t, u, s and t, all three. (Of no resource in particular it is not so: another scope
+        // brings in another resource.)
+        for of_resource in decided.chunks(6).take(3) {
+            let granted = |place: usize| of_resource[place].0 == Verdict::Grant;
+            prop_assert_eq!(granted(4), granted(1) && granted(2), "{:?}", of_resource);
+            prop_assert_eq!(granted(5), granted(1) && granted(2) && granted(3), "{:?}", of_resource);
+        }
+    }
+
+    #[test]
+    fn an_explanation_comes_to_the_same(
+        policies in policies(true),
+        permissions in permissions(),
+        (affirmative, permissive) in any::<(bool, bool)>(),
+    ) {
+        let file = file(&policies, &permissions, affirmative, permissive);
+        let config = AuthorizationConfig::from_json(file.to_string().as_bytes()).unwrap();
+        let claims = IdentityClaims::from_json(b"{\"preferred_username\":\"eve\",\"realm_access\":{\"roles\":[\"a\"]}}").unwrap();
+        let now = UnixTime::from_secs(1_800_000_000);
+        for resource in [Some("resource 0"), Some("resource 1"), Some("resource 2"), Some("resource 3"), None] {
+            for scopes in [&[][..], &["s"], &["t", "u"], &["s", "v"]] {
+                let decided = config.decide(&claims.identity(), resource, scopes, now);
+                let explained = config.explain(&claims.identity(), resource, scopes, now);
+                prop_assert_eq!((decided.verdict(), decided.granted_scopes()), (explained.decision, &*explained.granted_scopes));
+                prop_assert!(!explained.reasons.is_empty());
+            }
         }
     }
 }

@@ -130,6 +130,12 @@ impl Realm {
         undo
     }
 
+    /// Deletes the realm when this is dropped; for one that is not `kc-demo`.
+    pub fn deleted_at_the_end(&self) -> Undo {
+        assert!(self.name != "kc-demo", "the other tests need it");
+        self.undo(Method::DELETE, "", None)
+    }
+
     /// Sends what the administrator sends; `path` is below the realm's own. Fails the test unless it succeeds.
     pub async fn administer(&self, method: Method, path: &str, body: Option<&Value>) {
         self.as_administrator(&self.http, method, path, body).await;
@@ -167,7 +173,7 @@ impl Realm {
         body: Option<&Value>,
     ) -> reqwest::Response {
         let token = self.administrator_token(http).await;
-        let url = format!("{}/admin/realms/kc-demo/{path}", self.base());
+        let url = format!("{}/admin/realms/{}/{path}", self.base(), self.name);
         let mut request = http.request(method.clone(), url.trim_end_matches('/')).bearer_auth(token);
         if let Some(body) = body {
             request = request.header("content-type", "application/json").body(body.to_string());

@@ -13,10 +13,11 @@ use url::form_urlencoded;
 /// Tests that change what concerns everybody (keys, not-before) run alone, the others together.
 static REALM: RwLock<()> = RwLock::const_new(());
 
-/// The realm `kc-demo` of a Keycloak. Cheap to clone.
+/// A realm of a Keycloak, `kc-demo` unless [another](Realm::called) is named. Cheap to clone.
 #[derive(Clone)]
 pub struct Realm {
     base: String,
+    pub(crate) name: String,
     pub(crate) http: Client,
     pub(crate) administrator: Arc<Mutex<Option<Administrator>>>,
     _turn: Arc<Turn>,
@@ -84,9 +85,16 @@ impl Realm {
         Self { base, administrator: Arc::default(), ..self.clone() }
     }
 
+    /// Another realm of the same server, for one who has just made it.
+    #[must_use]
+    pub fn called(&self, name: &str) -> Self {
+        Self { name: name.to_owned(), ..self.clone() }
+    }
+
     fn new(base: &str, turn: Turn) -> Self {
         Self {
             base: base.to_owned(),
+            name: "kc-demo".to_owned(),
             http: Client::new(),
             administrator: Arc::default(),
             _turn: Arc::new(turn),
@@ -102,7 +110,7 @@ impl Realm {
     /// What its tokens have as `iss`.
     #[must_use]
     pub fn issuer(&self) -> String {
-        format!("{}/realms/kc-demo", self.base)
+        format!("{}/realms/{}", self.base, self.name)
     }
 
     /// An endpoint by its last segments, such as `token/introspect`.

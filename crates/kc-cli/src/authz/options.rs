@@ -100,6 +100,11 @@ impl Line {
         }
     }
 
+    /// All arguments without an option.
+    pub(super) fn rest(&self) -> &[OsString] {
+        &self.rest
+    }
+
     /// That there is no argument without an option.
     pub(super) fn nothing_else(&self) -> Result<(), String> {
         match self.rest.first() {

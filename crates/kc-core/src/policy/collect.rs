@@ -4,6 +4,7 @@ use super::config::{Kind, Permission, Resource};
 use super::effect::Strategy;
 
 /// Collects what permissions say about one [`Ask`](super::resolve::Ask), each being a plain yes or no.
+#[derive(Clone)]
 pub(super) struct Collector<'c> {
     resource: Option<(u32, &'c Resource)>,
     asked: &'c [u32],
@@ -34,7 +35,7 @@ impl<'c> Collector<'c> {
     pub(super) fn add(&mut self, permission: &Permission, grants: bool) {
         self.any = true;
         let names_it =
-            self.resource.is_some_and(|(place, _)| permission.resources.binary_search(&place).is_ok());
+            self.resource.is_some_and(|(place, _)| permission.resources().binary_search(&place).is_ok());
         if grants {
             self.grant(permission, names_it);
         } else {
@@ -48,7 +49,7 @@ impl<'c> Collector<'c> {
             Kind::Scope => {
                 let places = self.granted.iter_mut().zip(&mut self.denied).zip(self.asked);
                 for ((granted, denied), scope) in places {
-                    if permission.scopes.binary_search(scope).is_ok() {
+                    if permission.scopes().binary_search(scope).is_ok() {
                         *granted = true;
                         // A scope that the resource has by its type only.
                         if self.resource.is_some_and(|(_, found)| found.scopes.binary_search(scope).is_err())
@@ -62,7 +63,7 @@ impl<'c> Collector<'c> {
                 if self.resource.is_some_and(|(_, found)| found.managed) {
                     let granted = self.granted_by_users.get_or_insert_with(|| vec![false; self.asked.len()]);
                     for (granted, scope) in granted.iter_mut().zip(self.asked) {
-                        *granted |= permission.scopes.binary_search(scope).is_ok();
+                        *granted |= permission.scopes().binary_search(scope).is_ok();
                     }
                 }
             }
@@ -79,7 +80,7 @@ impl<'c> Collector<'c> {
             Kind::Resource => {}
             Kind::Scope | Kind::Uma if names_it || !permission.names_resources => {
                 for (denied, scope) in self.denied.iter_mut().zip(self.asked) {
-                    *denied |= permission.scopes.binary_search(scope).is_ok();
+                    *denied |= permission.scopes().binary_search(scope).is_ok();
                 }
             }
             Kind::Scope | Kind::Uma => {}

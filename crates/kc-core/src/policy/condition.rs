@@ -7,6 +7,7 @@ use jiff::tz::TimeZone;
 
 use super::Answer;
 use super::claims::{AllClaims, Identity, Target, Text};
+use super::config::ByName;
 use super::effect::{Effect, Strategy};
 use super::error::ConfigError;
 use super::export::{RawPolicy, flag_of, needed, object, shown, text_of, wrong};
@@ -25,16 +26,16 @@ pub(super) struct Scene<'a> {
 }
 
 pub(super) enum Condition {
-    /// Other policies, by their place in the list; `None` is one that does not exist, or not once.
-    Aggregate(Strategy, Vec<Option<u32>>),
+    /// Other policies, by their places in the list, or [`NOWHERE`](super::config::NOWHERE).
+    Aggregate(Strategy, Vec<u32>),
     /// Code of the service answers.
     Answered(Arc<Answer>),
     Client(Vec<String>),
     ClientScope(Vec<Required>),
     Group(Vec<Group>, Option<String>),
-    Regex(Target, Pattern),
+    Regex(Box<Target>, Arc<Pattern>),
     Role(Vec<Role>),
-    Time(TimePolicy),
+    Time(Box<TimePolicy>),
     /// It cannot be decided here, for this reason.
     Undecidable(String),
     User(Vec<String>),
@@ -66,19 +67,22 @@ pub(super) struct Read {
     pub(super) notes: Vec<ConfigError>,
 }
 
+/// Patterns by their text: policies that have one in common share it, and the memory that matching takes.
+pub(super) type Patterns = ByName<Result<Arc<Pattern>, String>>;
+
 /// Reads the condition of a policy that is no aggregate.
-pub(super) fn read(raw: &RawPolicy, zone: &TimeZone) -> Result<Read, ConfigError> {
+pub(super) fn read(raw: &RawPolicy, zone: &TimeZone, patterns: &mut Patterns) -> Result<Read, ConfigError> {
     let mut notes = Vec::new();
     let condition = match raw.kind.as_str() {
         "client" => Condition::Client(list(raw, "clients", &mut notes)?),
         "client-scope" => Condition::ClientScope(required(raw, "clientScopes", &mut notes)?),
         "group" => group(raw, &mut notes)?,
-        "regex" => regex(raw),
+        "regex" => regex(raw, patterns),
         "role" => role(raw, &mut notes)?,
         "time" => match TimePolicy::read(raw, zone) {
             (Ok(policy), more) => {
                 notes.extend(more);
-                Condition::Time(policy)
+                Condition::Time(Box::new(policy))
             }
             (Err(error), _) => Condition::Undecidable(format!("{} {}", short(error.place()), error.what())),
         },
@@ -167,7 +171,7 @@ fn last_segment(path: &str) -> String {
     name.replace("~/", "/")
 }
 
-fn regex(raw: &RawPolicy) -> Condition {
+fn regex(raw: &RawPolicy, patterns: &mut Patterns) -> Condition {
     if raw.get("targetContextAttributes").is_some_and(|text| text.eq_ignore_ascii_case("true")) {
         return Condition::Undecidable(
             "looks at the context of a request to Keycloak, not at the token".to_owned(),
@@ -176,8 +180,9 @@ fn regex(raw: &RawPolicy) -> Condition {
     let (Some(target), Some(pattern)) = (raw.get("targetClaim"), raw.get("pattern")) else {
         return Condition::Undecidable("has no targetClaim or no pattern".to_owned());
     };
-    match Pattern::read(pattern) {
-        Ok(pattern) => Condition::Regex(Target::read(target), pattern),
+    let read = || Pattern::read(pattern).map(Arc::new);
+    match patterns.entry(pattern.to_owned()).or_insert_with(read) {
+        Ok(pattern) => Condition::Regex(Box::new(Target::read(target)), Arc::clone(pattern)),
         Err(why) => Condition::Undecidable(format!("has a pattern with {why}, which is not matched here")),
     }
 }
@@ -372,7 +377,7 @@ impl fmt::Display for Condition {
                 list(f, "group", &mut groups.iter().map(ToString::to_string))?;
                 claim.as_ref().map_or(Ok(()), |claim| write!(f, " by the claim {claim}"))
             }
-            Self::Regex(target, _) => match target {
+            Self::Regex(target, _) => match &**target {
                 Target::Claim(claim) => write!(f, "pattern for the claim {claim}"),
                 Target::Path(claim, path) => write!(f, "pattern for {claim}.{}", path.join(".")),
             },

@@ -42,6 +42,8 @@ pub(super) struct Compiled {
     /// As long as `policies`.
     pub(super) labels: Vec<Label>,
     pub(super) permissions: Vec<Permission>,
+    /// As long as `permissions`: names are not read where it is decided.
+    pub(super) permission_names: Vec<String>,
     /// Of each scope: the scope permissions that name no resource.
     pub(super) unbound: Vec<Vec<u32>>,
     /// Of each scope: the resources that have it.
@@ -102,21 +104,62 @@ impl Kind {
     }
 }
 
+/// The place of a policy that does not exist, or not once.
+pub(super) const NOWHERE: u32 = u32::MAX;
+
+/// What a decision reads of a permission, in little memory: with thousands of them, waiting for memory is what takes the time.
 pub(super) struct Permission {
-    pub(super) name: String,
     pub(super) kind: Kind,
     pub(super) strategy: Strategy,
-    /// Places in the list of policies; `None` is one that does not exist, or not once.
-    pub(super) policies: Vec<Option<u32>>,
-    /// Sorted.
-    pub(super) scopes: Vec<u32>,
-    /// Sorted. The ones that were found.
-    pub(super) resources: Vec<u32>,
     /// Whether it names resources, found or not.
     pub(super) names_resources: bool,
     pub(super) for_type: bool,
     /// Something that it refers to is not clear: nobody is let in by it.
     pub(super) unclear: bool,
+    /// Where in `places` the scopes begin, and where the resources.
+    scopes_at: u32,
+    resources_at: u32,
+    /// Policies, scopes and resources, one behind the other.
+    places: Box<[u32]>,
+}
+
+impl Permission {
+    /// Scopes and resources have to be sorted.
+    pub(super) fn new(
+        kind: Kind,
+        strategy: Strategy,
+        policies: &[u32],
+        scopes: &[u32],
+        resources: &[u32],
+    ) -> Self {
+        // A file with four thousand million names does not fit into memory.
+        let at = |length: usize| u32::try_from(length).unwrap_or(u32::MAX);
+        Self {
+            kind,
+            strategy,
+            names_resources: false,
+            for_type: false,
+            unclear: false,
+            scopes_at: at(policies.len()),
+            resources_at: at(policies.len() + scopes.len()),
+            places: [policies, scopes, resources].concat().into_boxed_slice(),
+        }
+    }
+
+    /// Places in the list of policies, or [`NOWHERE`].
+    pub(super) fn policies(&self) -> &[u32] {
+        self.places.get(..self.scopes_at as usize).unwrap_or_default()
+    }
+
+    /// Sorted.
+    pub(super) fn scopes(&self) -> &[u32] {
+        self.places.get(self.scopes_at as usize..self.resources_at as usize).unwrap_or_default()
+    }
+
+    /// Sorted. The ones that were found.
+    pub(super) fn resources(&self) -> &[u32] {
+        self.places.get(self.resources_at as usize..).unwrap_or_default()
+    }
 }
 
 impl AuthorizationConfig {

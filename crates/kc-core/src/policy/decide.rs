@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::claims::{AllClaims, Identity};
 use super::collect::Collector;
 use super::condition::{Condition, Scene};
-use super::config::{AuthorizationConfig, Compiled, Permission};
+use super::config::{AuthorizationConfig, Compiled, Permission, Resource};
 use super::effect::{Effect, Known, Strategy};
 use super::export::Mode;
 use super::resolve::{Ask, Nothing};
@@ -226,18 +226,61 @@ impl<'a> Evaluation<'a> {
             let open = config.mode == Mode::Permissive && !managed;
             return if open { everything() } else { Outcome::default() };
         }
-        let mut effects = Vec::with_capacity(applicable.len());
+        // Without a policy a permission says nothing; that it applies still counts.
+        let permissions = applicable.iter().filter_map(|(place, applies)| {
+            let permission = config.permissions.get(*place as usize)?;
+            (!permission.policies().is_empty()).then_some((permission, *applies))
+        });
+        if resource.is_some_and(|(_, found)| found.effective.len() != found.scopes.len()) {
+            self.in_any_order(ask, resource, permissions)
+        } else {
+            self.in_this_order(ask, resource, permissions)
+        }
+    }
+
+    /// For what a resource has by itself, nothing depends on the order of permissions that apply alike, and one look at each
+    /// is enough.
+    fn in_this_order(
+        &mut self,
+        ask: &Ask,
+        resource: Option<(u32, &Resource)>,
+        permissions: impl Iterator<Item = (&'a Permission, Applies)>,
+    ) -> Outcome {
+        let mut certain = Collector::new(resource, &ask.scopes);
+        // The same, until something is not known.
+        let mut possible = None;
         let mut fails = false;
-        for (permission, applies) in applicable {
-            // Without a policy it says nothing; that it applies still counts.
-            if permission.policies.is_empty() {
-                continue;
-            }
+        for (permission, _) in permissions {
             let effect = self.effect_of(permission);
             fails |= effect.fails;
-            effects.push((permission, applies, effect));
+            if effect.certain != effect.possible && possible.is_none() {
+                possible = Some(certain.clone());
+            }
+            certain.add(permission, effect.certain);
+            if let Some(possible) = &mut possible {
+                possible.add(permission, effect.possible);
+            }
         }
-        // In which order Keycloak sees those that apply alike is not defined: what is certain has to be so in any.
+        let server = self.config.strategy;
+        let certain = Side::of(ask, certain.finish(server));
+        let possible = match possible {
+            Some(possible) => Side::of(ask, possible.finish(server)),
+            None => certain.clone(),
+        };
+        Outcome { certain, possible, fails }
+    }
+
+    /// A grant of a scope that a user's resource has by its type only takes an earlier denial of it back. In which order
+    /// Keycloak sees permissions that apply alike is not defined: what is certain has to be so in any.
+    fn in_any_order(
+        &mut self,
+        ask: &Ask,
+        resource: Option<(u32, &Resource)>,
+        permissions: impl Iterator<Item = (&'a Permission, Applies)>,
+    ) -> Outcome {
+        let effects: Vec<(&Permission, Applies, Effect)> = permissions
+            .map(|(permission, applies)| (permission, applies, self.effect_of(permission)))
+            .collect();
         let collect = |yes: fn(&Effect) -> bool, yes_first: bool| {
             let mut collector = Collector::new(resource, &ask.scopes);
             for alike in effects.chunk_by(|a, b| a.1 == b.1) {
@@ -247,27 +290,26 @@ impl<'a> Evaluation<'a> {
                     }
                 }
             }
-            Side::of(ask, collector.finish(config.strategy))
+            Side::of(ask, collector.finish(self.config.strategy))
         };
         Outcome {
             certain: collect(|effect| effect.certain, true),
             possible: collect(|effect| effect.possible, false),
-            fails,
+            fails: effects.iter().any(|(_, _, effect)| effect.fails),
         }
     }
 
-    /// The permissions that Keycloak would look at, each once.
-    pub(super) fn applicable(&self, ask: &Ask) -> Vec<(&'a Permission, Applies)> {
+    /// The places of the permissions that Keycloak would look at, each once.
+    pub(super) fn applicable(&self, ask: &Ask) -> Vec<(u32, Applies)> {
         let config = self.config;
-        let mut found: Vec<(&'a Permission, Applies)> = Vec::new();
-        let permission = |place: &u32| config.permissions.get(*place as usize);
+        let mut found: Vec<(u32, Applies)> = Vec::new();
         if let Some(resource) = ask.resource.and_then(|place| config.resources.get(place as usize)) {
             let names_it = resource.permissions.as_slice();
-            found.extend(names_it.iter().filter_map(permission).map(|one| (one, Applies::Resource)));
+            found.extend(names_it.iter().map(|place| (*place, Applies::Resource)));
             if let Some(kind) = resource.kind.and_then(|kind| config.types.get(kind as usize)) {
                 let further = |place: &&u32| names_it.binary_search(place).is_err();
-                let typed = kind.permissions.iter().filter(further).filter_map(permission);
-                found.extend(typed.map(|one| (one, Applies::Type)));
+                let typed = kind.permissions.iter().filter(further);
+                found.extend(typed.map(|place| (*place, Applies::Type)));
                 if resource.owner.is_some() {
                     let parents =
                         kind.resources.iter().filter_map(|place| config.resources.get(*place as usize));
@@ -277,13 +319,13 @@ impl<'a> Evaluation<'a> {
                     inherited.dedup();
                     inherited
                         .retain(|place| further(&place) && kind.permissions.binary_search(place).is_err());
-                    found.extend(inherited.iter().filter_map(permission).map(|one| (one, Applies::Parent)));
+                    found.extend(inherited.into_iter().map(|place| (place, Applies::Parent)));
                 }
             }
         }
         if let [scope] = ask.scopes.as_slice() {
             let unbound = config.unbound.get(*scope as usize).into_iter().flatten();
-            found.extend(unbound.filter_map(permission).map(|one| (one, Applies::Scope)));
+            found.extend(unbound.map(|place| (*place, Applies::Scope)));
         } else {
             let mut unbound: Vec<u32> = ask
                 .scopes
@@ -294,23 +336,21 @@ impl<'a> Evaluation<'a> {
                 .collect();
             unbound.sort_unstable();
             unbound.dedup();
-            found.extend(unbound.iter().filter_map(permission).map(|one| (one, Applies::Scope)));
+            found.extend(unbound.into_iter().map(|place| (place, Applies::Scope)));
         }
         found
     }
 
     pub(super) fn effect_of(&mut self, permission: &Permission) -> Effect {
-        let effect = self.combine(permission.strategy, &permission.policies);
+        let effect = self.combine(permission.strategy, permission.policies());
         if permission.unclear { Effect { certain: false, possible: true, ..effect } } else { effect }
     }
 
-    fn combine(&mut self, strategy: Strategy, policies: &[Option<u32>]) -> Effect {
-        strategy.combine(
-            policies.iter().map(|policy| policy.map_or(Effect::UNKNOWN, |policy| self.policy(policy))),
-        )
+    fn combine(&mut self, strategy: Strategy, policies: &[u32]) -> Effect {
+        strategy.combine(policies.iter().map(|policy| self.policy(*policy)))
     }
 
-    /// What a policy says, its logic included.
+    /// What a policy says, its logic included. One that does not exist may say anything.
     pub(super) fn policy(&mut self, place: u32) -> Effect {
         if let Some(known) = self.known.get(place as usize).and_then(|byte| Known::read(*byte)) {
             return known;

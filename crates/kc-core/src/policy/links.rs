@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use super::compile::Log;
 use super::condition::Condition;
-use super::config::{Permission, Policy};
+use super::config::{NOWHERE, Permission, Policy};
 use super::export::{RawPolicy, shown};
 use super::finding::Severity;
+use super::log::Log;
 
 /// Aggregates on top of each other. Whoever builds higher than this has made a mistake.
 const MAX_HEIGHT: usize = 50;
@@ -26,7 +26,9 @@ pub(super) fn break_circles(policies: &mut [Policy], raw: &[&RawPolicy], log: &m
     let children: Vec<Vec<u32>> = policies
         .iter()
         .map(|policy| match &policy.condition {
-            Condition::Aggregate(_, children) => children.iter().flatten().copied().collect(),
+            Condition::Aggregate(_, children) => {
+                children.iter().copied().filter(|child| *child != NOWHERE).collect()
+            }
             _ => Vec::new(),
         })
         .collect();
@@ -125,7 +127,7 @@ pub(super) fn permissions_of(
     let mut direct: Vec<Vec<u32>> = vec![Vec::new(); policies.len()];
     for (place, policy) in (0_u32..).zip(policies) {
         if let Condition::Aggregate(_, children) = &policy.condition {
-            for child in children.iter().flatten() {
+            for child in children {
                 if let Some(list) = users.get_mut(*child as usize) {
                     list.push(place);
                 }
@@ -133,7 +135,7 @@ pub(super) fn permissions_of(
         }
     }
     for (place, permission) in (0_u32..).zip(permissions) {
-        for policy in permission.policies.iter().flatten() {
+        for policy in permission.policies() {
             if let Some(list) = direct.get_mut(*policy as usize) {
                 list.push(place);
             }

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::claims::Identity;
 use super::condition::Condition;
-use super::config::{AuthorizationConfig, Permission};
+use super::config::AuthorizationConfig;
 use super::decide::{Applies, Decision, Evaluation, Outcome, Verdict};
 use super::effect::Effect;
 use super::export::{Mode, shown};
@@ -166,18 +166,20 @@ impl Evaluation<'_> {
             granted: outcome.certain.granted.then(|| sorted(&outcome.certain.scopes)),
             permissions: permissions
                 .into_iter()
-                .map(|(permission, applies)| self.trace_permission(permission, applies))
+                .filter_map(|(place, applies)| self.trace_permission(place, applies))
                 .collect(),
         }
     }
 
-    fn trace_permission(&mut self, permission: &Permission, applies: Applies) -> PermissionTrace {
-        let said = match permission.policies.as_slice() {
+    fn trace_permission(&mut self, place: u32, applies: Applies) -> Option<PermissionTrace> {
+        let config = self.config;
+        let permission = config.permissions.get(place as usize)?;
+        let said = match permission.policies() {
             [] => None,
             _ => Some(verdict(self.effect_of(permission))),
         };
-        PermissionTrace {
-            permission: permission.name.clone(),
+        Some(PermissionTrace {
+            permission: config.permission_names.get(place as usize)?.clone(),
             kind: permission.kind.name(),
             applies: match applies {
                 Applies::Parent => "names a resource of the same type",
@@ -187,16 +189,14 @@ impl Evaluation<'_> {
             },
             strategy: permission.strategy.name(),
             said,
-            policies: permission.policies.iter().map(|policy| self.trace_policy(*policy)).collect(),
-        }
+            policies: permission.policies().iter().map(|policy| self.trace_policy(*policy)).collect(),
+        })
     }
 
-    fn trace_policy(&mut self, place: Option<u32>) -> PolicyTrace {
+    fn trace_policy(&mut self, place: u32) -> PolicyTrace {
         let config = self.config;
-        let found = place.and_then(|place| {
-            Some((place, config.policies.get(place as usize)?, config.labels.get(place as usize)?))
-        });
-        let Some((place, policy, label)) = found else {
+        let found = config.policies.get(place as usize).zip(config.labels.get(place as usize));
+        let Some((policy, label)) = found else {
             return PolicyTrace {
                 policy: "?".to_owned(),
                 kind: "?".to_owned(),
