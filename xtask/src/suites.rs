@@ -80,10 +80,11 @@ pub(crate) const ALL: &[Suite] = &[
 
 /// The package whose tests all need a real Keycloak.
 const KEYCLOAK_PACKAGE: &str = "keycloak-tests";
-/// Tests of other packages that need one: an export compared with a file; what the embedded issuer answers, compared; and
-/// several replicas.
-const KEYCLOAK_TESTS: [(&str, &str); 3] = [
+/// Tests of other packages that need one: an export compared with a file; broken configurations and what is said of them;
+/// what the embedded issuer answers, compared; and several replicas.
+const KEYCLOAK_TESTS: [(&str, &str); 4] = [
     ("kc-cli", "diff_at_keycloak"),
+    ("kc-cli", "doctor_at_keycloak"),
     ("kc-dev", "agrees_with_keycloak"),
     ("replicas-tests", "replicas_at_keycloak"),
 ];
@@ -344,7 +345,9 @@ fn real_keycloak(workspace: &Workspace, log: &mut Log) -> Result<Outcome, Failur
     for other in others {
         let other = other?;
         run.success &= other.success;
-        run.tallies.extend(other.tallies);
+        for (name, tally) in other.tallies {
+            run.tallies.entry(name).or_default().add(tally);
+        }
         run.failures.extend(other.failures);
         run.crashed.extend(other.crashed);
     }

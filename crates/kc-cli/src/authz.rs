@@ -1,10 +1,10 @@
 //! `kc authz`: exported authorization configurations.
 
 mod check;
-mod diff;
+pub(crate) mod diff;
 mod evaluate;
 mod explain;
-mod options;
+pub(crate) mod options;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

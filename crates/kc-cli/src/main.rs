@@ -1,8 +1,10 @@
 //! The program `kc`: what helps around services that Keycloak protects.
 
+mod admin;
 mod authz;
 mod cargo_run;
 mod conformance;
+mod doctor;
 mod token;
 
 use std::process::ExitCode;
@@ -15,6 +17,7 @@ Usage: kc COMMAND
 Commands:
   authz         Decides by exported Authorization Services: check, explain, evaluate, diff
   conformance   Runs the conformance suite against a service, in whatever language it is
+  doctor        Checks a service's settings against its Keycloak, and says what to do
   token         Looks at tokens: verify
 
 Options:
@@ -28,6 +31,7 @@ fn main() -> ExitCode {
     match first.as_ref().and_then(|first| first.to_str()) {
         Some("authz") => authz::main(arguments),
         Some("conformance") => conformance::main(arguments),
+        Some("doctor") => doctor::main(arguments),
         Some("token") => token::main(arguments),
         Some("-h" | "--help" | "help") => {
             print!("{HELP}");

@@ -1,6 +1,6 @@
 //! `kc token`: looking at tokens.
 
-mod verify;
+pub(crate) mod verify;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

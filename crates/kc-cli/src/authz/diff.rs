@@ -137,6 +137,19 @@ fn standard_input_once(line: &Line) -> Result<(), String> {
     Ok(())
 }
 
+/// What differs between a file and an export, a line each.
+pub(crate) fn names_of_changes(
+    file: &[u8],
+    export: &[u8],
+    settings: &Settings,
+) -> Result<Vec<String>, String> {
+    let line = Line::default();
+    let before = side("the file", file, &line, Some(settings))?;
+    let after = side("what Keycloak exports", export, &line, Some(settings))?;
+    let changes = compare::changes(&before.model, &after.model);
+    Ok(changes.iter().map(|change| format!("{} {:?} {}", change.what, change.name, change.how)).collect())
+}
+
 type Sides = ((String, String), Side, Side);
 
 fn two_files(line: &Line) -> Result<Sides, String> {

@@ -11,7 +11,7 @@ use kc_core::policy::AuthorizationConfig;
 
 /// A command line, taken apart: options with a value, options without, and the rest.
 #[derive(Debug, Default)]
-pub(super) struct Line {
+pub(crate) struct Line {
     values: BTreeMap<&'static str, Vec<OsString>>,
     flags: Vec<&'static str>,
     rest: Vec<OsString>,
@@ -19,7 +19,7 @@ pub(super) struct Line {
 
 impl Line {
     /// Reads a command line; `None` when help is asked for.
-    pub(super) fn read(
+    pub(crate) fn read(
         arguments: &mut dyn Iterator<Item = OsString>,
         with_value: &[&'static str],
         without: &[&'static str],
@@ -61,12 +61,12 @@ impl Line {
         Ok(Some(line))
     }
 
-    pub(super) fn has(&self, flag: &str) -> bool {
+    pub(crate) fn has(&self, flag: &str) -> bool {
         self.flags.contains(&flag)
     }
 
     /// All values of an option.
-    pub(super) fn all(&self, name: &str) -> Result<Vec<String>, String> {
+    pub(crate) fn all(&self, name: &str) -> Result<Vec<String>, String> {
         let texts = self.values.get(name).into_iter().flatten().map(|value| {
             value.to_str().map(str::to_owned).ok_or_else(|| format!("{name} {value:?} is not UTF-8"))
         });
@@ -74,7 +74,7 @@ impl Line {
     }
 
     /// The value of an option that may be there once.
-    pub(super) fn one(&self, name: &str) -> Result<Option<String>, String> {
+    pub(crate) fn one(&self, name: &str) -> Result<Option<String>, String> {
         let mut all = self.all(name)?;
         if all.len() > 1 {
             return Err(format!("{name} is given more than once; see --help"));
@@ -83,7 +83,7 @@ impl Line {
     }
 
     /// A path that has to be there once.
-    pub(super) fn path(&self, name: &str) -> Result<&Path, String> {
+    pub(crate) fn path(&self, name: &str) -> Result<&Path, String> {
         match self.values.get(name).map(Vec::as_slice) {
             Some([path]) => Ok(Path::new(path)),
             Some(_) => Err(format!("{name} is given more than once; see --help")),
@@ -92,7 +92,7 @@ impl Line {
     }
 
     /// The one argument without an option.
-    pub(super) fn only(&self, what: &str) -> Result<&Path, String> {
+    pub(crate) fn only(&self, what: &str) -> Result<&Path, String> {
         match self.rest.as_slice() {
             [path] => Ok(Path::new(path)),
             [] => Err(format!("{what} is missing; see --help")),
@@ -101,12 +101,12 @@ impl Line {
     }
 
     /// All arguments without an option.
-    pub(super) fn rest(&self) -> &[OsString] {
+    pub(crate) fn rest(&self) -> &[OsString] {
         &self.rest
     }
 
     /// That there is no argument without an option.
-    pub(super) fn nothing_else(&self) -> Result<(), String> {
+    pub(crate) fn nothing_else(&self) -> Result<(), String> {
         match self.rest.first() {
             None => Ok(()),
             Some(first) => Err(format!("{first:?} is one argument too many; see --help")),
@@ -114,7 +114,7 @@ impl Line {
     }
 
     /// The time of `--at`, or now.
-    pub(super) fn at(&self) -> Result<UnixTime, String> {
+    pub(crate) fn at(&self) -> Result<UnixTime, String> {
         match self.one("--at")? {
             None => Ok(SystemClock.now()),
             Some(text) => time(&text).ok_or_else(|| format!("--at {text:?} is no time; {TIME}")),
@@ -122,7 +122,7 @@ impl Line {
     }
 
     /// The configuration in a file, with `--time-zone` and `--client-id`.
-    pub(super) fn config(&self, path: &Path) -> Result<AuthorizationConfig, String> {
+    pub(crate) fn config(&self, path: &Path) -> Result<AuthorizationConfig, String> {
         let mut builder = AuthorizationConfig::builder();
         if let Some(zone) = self.one("--time-zone")? {
             builder = builder.time_zone(&zone).map_err(|error| format!("--time-zone {zone:?} {error}"))?;
@@ -135,13 +135,13 @@ impl Line {
 }
 
 /// Options that go with every configuration.
-pub(super) const CONFIG_OPTIONS: [&str; 2] = ["--time-zone", "--client-id"];
+pub(crate) const CONFIG_OPTIONS: [&str; 2] = ["--time-zone", "--client-id"];
 
 /// How a time is written.
-pub(super) const TIME: &str = "write it as 2026-11-22T03:04:05Z";
+pub(crate) const TIME: &str = "write it as 2026-11-22T03:04:05Z";
 
 /// RFC 3339.
-pub(super) fn time(text: &str) -> Option<UnixTime> {
+pub(crate) fn time(text: &str) -> Option<UnixTime> {
     let at = SystemTime::from(text.parse::<jiff::Timestamp>().ok()?);
     let millis = match at.duration_since(SystemTime::UNIX_EPOCH) {
         Ok(since) => i64::try_from(since.as_millis()).ok()?,
@@ -151,7 +151,7 @@ pub(super) fn time(text: &str) -> Option<UnixTime> {
 }
 
 /// What is in a file; `-` is standard input.
-pub(super) fn file(path: &Path) -> Result<Vec<u8>, String> {
+pub(crate) fn file(path: &Path) -> Result<Vec<u8>, String> {
     let named = |error: std::io::Error| format!("{} can't be read: {error}", path.display());
     if path.as_os_str() == OsStr::new("-") {
         let mut text = Vec::new();

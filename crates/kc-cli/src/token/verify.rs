@@ -260,7 +260,7 @@ fn keys(file: &Path) -> Result<Arc<dyn KeySource>, String> {
 
 /// What was in the file, and nobody to ask for more.
 #[derive(Debug)]
-struct FileKeys(Arc<KeySet>);
+pub(crate) struct FileKeys(pub(crate) Arc<KeySet>);
 
 #[async_trait]
 impl KeySource for FileKeys {

@@ -57,6 +57,16 @@ pub(super) enum How {
     Changed,
 }
 
+impl fmt::Display for How {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Added => "added",
+            Self::Removed => "removed",
+            Self::Changed => "changed",
+        })
+    }
+}
+
 /// A member that says something else.
 #[derive(Debug, Eq, PartialEq, Serialize)]
 pub(super) struct Member {

@@ -5,11 +5,13 @@ use std::ffi::OsString;
 use std::sync::Mutex;
 
 use async_trait::async_trait;
-use http::Response;
+use bytes::Bytes;
+use http::{Request, Response};
 use kc_core::settings::Sources;
 use kc_core::transport::TransportError;
 
 use super::*;
+use crate::admin::{CLIENT, SECRET, TOKEN, access};
 use crate::authz::diff::WITH_VALUE;
 
 const EXPORT: &str = "/admin/realms/a%20b/clients/1-2/authz/resource-server/settings";
