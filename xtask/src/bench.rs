@@ -13,51 +13,88 @@ use crate::workspace::Workspace;
 /// Other libraries' services, each a program of `benches/peers`.
 const PEERS: &str = "benches/peers";
 
-/// Runs all of it, or with `quick` a first look: fewer rounds, and neither instructions nor a clean build.
+/// Runs all of it, or with `quick` a first look: fewer rounds, and neither instructions nor a clean build. The tables come
+/// once more at the end, without what was built in between.
 pub(crate) fn run(workspace: &Workspace, quick: bool) -> Result<bool, Failure> {
-    let mut log = Log::create(workspace.target.join("xtask").join("bench.log"))?;
+    let start = Instant::now();
+    let mut report = Report::create(workspace)?;
     let all = [&tools::C_COMPILER, &tools::WRK, &tools::VALGRIND];
-    tools::ensure(if quick { &all[..2] } else { &all }, &mut log)?;
+    tools::ensure(if quick { &all[..2] } else { &all }, &mut report.log)?;
 
-    heading(&mut log, "A token that was not seen before, and one that was");
-    must(workspace.cargo().args(["bench", "-p", "kc-core", "--bench", "validate"]), &mut log)?;
+    report.heading("A token that was not seen before, and one that was");
+    report.table(workspace.cargo().args(["bench", "-p", "kc-core", "--bench", "validate"]))?;
     if !quick {
-        heading(&mut log, "The same, counted: instructions and allocations");
-        counts(workspace, &mut log)?;
+        report.heading("The same, counted: instructions and allocations");
+        counts(workspace, &mut report)?;
     }
-    heading(&mut log, "What grows with what");
-    must(workspace.cargo().args(["bench", "-p", "kc-core", "--bench", "growth"]), &mut log)?;
-    heading(&mut log, "An offline decision by Authorization Services");
-    must(workspace.cargo().args(["bench", "-p", "kc-core", "--bench", "policy"]), &mut log)?;
+    report.heading("What grows with what");
+    report.table(workspace.cargo().args(["bench", "-p", "kc-core", "--bench", "growth"]))?;
+    report.heading("An offline decision by Authorization Services");
+    report.table(workspace.cargo().args(["bench", "-p", "kc-core", "--bench", "policy"]))?;
 
-    must(workspace.cargo().args(["build", "--release", "-p", "bench-services"]), &mut log)?;
+    must(workspace.cargo().args(["build", "--release", "-p", "bench-services"]), &mut report.log)?;
     let release = workspace.target.join("release");
     let load = |arguments: &[&str], subjects: &[String]| {
         let mut command = Command::new(release.join("bench-load"));
         command.args(arguments).args(subjects);
         command
     };
-    let effort =
-        if quick { ["--rounds", "3", "--seconds", "1"] } else { ["--rounds", "15", "--seconds", "1"] };
-    heading(&mut log, "A request, protected against not protected");
-    must(&mut load(&effort, &[]), &mut log)?;
+    // A peer's ratio is far from one, and few rounds tell it.
+    let (own, others) = if quick { ("3", "2") } else { ("9", "5") };
+    report.heading("A request, protected against not protected");
+    report.table(&mut load(&["--seconds", "1", "--rounds", own], &[]))?;
     if !quick {
-        heading(&mut log, "The same, counted in instructions outside the kernel");
-        must(&mut load(&["--instructions"], &[]), &mut log)?;
+        report.heading("The same, counted outside the kernel: instructions and allocations");
+        report.table(&mut load(&["--instructions"], &[]))?;
     }
 
-    heading(&mut log, "Other libraries on axum, the same way");
-    let peers = peers(workspace, &mut log)?;
-    must(&mut load(&[effort.as_slice(), &["--without-logging"]].concat(), &peers), &mut log)?;
+    report.heading("Other libraries on axum, the same way");
+    let peers = peers(workspace, &mut report.log)?;
+    report.table(&mut load(&["--seconds", "1", "--rounds", others, "--without-logging"], &peers))?;
 
-    heading(&mut log, "What kc-core brings along");
-    log.line(&format!("{} crates in its tree, itself included", crates(workspace, "kc-core")?));
+    report.heading("What kc-core brings along");
+    report.row(&format!("{} crates in its tree, itself included", crates(workspace, "kc-core")?));
     if !quick {
-        clean_build(workspace, &mut log)?;
+        clean_build(workspace, &mut report)?;
     }
-    let shown = log.path().display().to_string();
-    log.line(&format!("\nall of it is in {shown}"));
+    report.end(start);
     Ok(true)
+}
+
+/// What is shown as it comes, and the tables among it, to be shown together.
+struct Report {
+    log: Log,
+    tables: String,
+}
+
+impl Report {
+    fn create(workspace: &Workspace) -> Result<Self, Failure> {
+        let log = Log::create(workspace.target.join("xtask").join("bench.log"))?;
+        Ok(Self { log, tables: String::new() })
+    }
+
+    fn heading(&mut self, text: &str) {
+        self.row(&format!("\n== {text}"));
+    }
+
+    fn row(&mut self, text: &str) {
+        self.log.line(text);
+        self.tables.extend([text, "\n"]);
+    }
+
+    /// Of what a program writes to its standard output.
+    fn table(&mut self, command: &mut Command) -> Result<(), Failure> {
+        let ran = process::run_for_output(command, &mut self.log)?;
+        ran.output.trim_end().lines().for_each(|line| self.row(line));
+        measured(ran.success)
+    }
+
+    fn end(mut self, start: Instant) {
+        self.log.line("\n==== All tables");
+        self.log.line(&self.tables);
+        let (minutes, shown) = (start.elapsed().as_secs() / 60, self.log.path().display().to_string());
+        self.log.line(&format!("it took {minutes} minutes; all of it is in {shown}"));
+    }
 }
 
 /// Cases of kc-core's benchmark, each behind the one that its numbers are held against.
@@ -72,7 +109,7 @@ const COUNTED: [(&str, &str); 7] = [
 ];
 
 /// Runs them under callgrind, which sees each call and changes none.
-fn counts(workspace: &Workspace, log: &mut Log) -> Result<(), Failure> {
+fn counts(workspace: &Workspace, report: &mut Report) -> Result<(), Failure> {
     let folder = workspace.target.join("xtask");
     let mut counted = Vec::new();
     for (id, raw) in COUNTED {
@@ -87,13 +124,13 @@ fn counts(workspace: &Workspace, log: &mut Log) -> Result<(), Failure> {
         let text = std::fs::read_to_string(&out).map_err(|e| Failure::io("reading", &out, &e))?;
         counted.push((id, raw, callgrind::read(&text)));
     }
-    log.line(&format!(
+    report.row(&format!(
         "{:<14} {:>13} {:>7} {:>12} {:>20}",
         "id", "instructions", "ratio", "allocations", "in the C library"
     ));
     for (id, raw, of) in &counted {
         let base = counted.iter().find(|(other, ..)| other == raw).map_or(of, |(.., base)| base);
-        log.line(&format!(
+        report.row(&format!(
             "{id:<14} {:>13} {:>7.2} {:>12} {:>20}",
             of.instructions / TIMES,
             ratio(of.instructions, base.instructions),
@@ -141,22 +178,22 @@ fn crates(workspace: &Workspace, package: &str) -> Result<usize, Failure> {
 }
 
 /// How long it takes to build `kc-core` from nothing, as a service's developer does.
-fn clean_build(workspace: &Workspace, log: &mut Log) -> Result<(), Failure> {
+fn clean_build(workspace: &Workspace, report: &mut Report) -> Result<(), Failure> {
     let target = workspace.target.join("bench-clean");
     if target.exists() {
         std::fs::remove_dir_all(&target).map_err(|e| Failure::io("emptying", &target, &e))?;
     }
     let start = Instant::now();
-    must(workspace.cargo().args(["build", "-p", "kc-core", "--target-dir"]).arg(&target), log)?;
-    log.line(&format!("a clean build of kc-core took {} s", start.elapsed().as_secs()));
+    must(workspace.cargo().args(["build", "-p", "kc-core", "--target-dir"]).arg(&target), &mut report.log)?;
+    report.row(&format!("a clean build of kc-core took {} s", start.elapsed().as_secs()));
     std::fs::remove_dir_all(&target).map_err(|e| Failure::io("removing", &target, &e))
-}
-
-fn heading(log: &mut Log, text: &str) {
-    log.line(&format!("\n== {text}"));
 }
 
 /// What failed has said why.
 fn must(command: &mut Command, log: &mut Log) -> Result<(), Failure> {
-    if process::run(command, log)?.success { Ok(()) } else { Err(Failure::new("a measurement failed")) }
+    measured(process::run(command, log)?.success)
+}
+
+fn measured(success: bool) -> Result<(), Failure> {
+    if success { Ok(()) } else { Err(Failure::new("a measurement failed")) }
 }

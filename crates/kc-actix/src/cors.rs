@@ -2,10 +2,9 @@
 
 use std::rc::Rc;
 
-use actix_web::Error;
-use actix_web::body::MessageBody;
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform};
 use actix_web::middleware::{Next, from_fn};
+use actix_web::{Error, body::MessageBody};
 use kc_core::wire::cors::CorsPolicy;
 
 use crate::response::{append, response};

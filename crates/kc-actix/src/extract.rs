@@ -48,15 +48,12 @@ impl FromRequest for Principal {
 
 /// A caller who satisfies the rule of `R`, whatever else the route asks for: the rule stands in the handler's
 /// signature and cannot be forgotten in the router.
-pub struct Allowed<R> {
-    principal: Principal,
-    rule: PhantomData<fn() -> R>,
-}
+pub struct Allowed<R>(Principal, PhantomData<fn() -> R>);
 
 impl<R> Allowed<R> {
     /// The caller.
     pub fn into_principal(self) -> Principal {
-        self.principal
+        self.0
     }
 }
 
@@ -64,13 +61,13 @@ impl<R> Deref for Allowed<R> {
     type Target = kc_core::Principal;
 
     fn deref(&self) -> &kc_core::Principal {
-        &self.principal
+        &self.0
     }
 }
 
 impl<R> fmt::Debug for Allowed<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Allowed").field(&self.principal).finish()
+        f.debug_tuple("Allowed").field(&self.0).finish()
     }
 }
 
@@ -81,10 +78,9 @@ impl<R: Requirement + 'static> FromRequest for Allowed<R> {
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let request = request.clone();
         Box::pin(async move {
-            let caller = caller(&request)?;
-            let headers = Lines(request.headers());
+            let (caller, headers) = (caller(&request)?, Lines(request.headers()));
             let principal = caller.allowed(&view(&request, &headers), &R::RULE).await?;
-            Ok(Self { principal: Principal(principal.clone()), rule: PhantomData })
+            Ok(Self(Principal(principal.clone()), PhantomData))
         })
     }
 }

@@ -62,8 +62,7 @@ async fn read<B: MessageBody + 'static>(
             let unreadable = login.unreadable(&view(request.request(), &Lines(request.headers())));
             return Ok(request.into_response(response(&unreadable)));
         };
-        let found = csrf_header(&body).into_iter().collect();
-        append(&found, request.headers_mut());
+        append(&csrf_header(&body).into_iter().collect(), request.headers_mut());
         request.set_payload(Payload::from(body));
     }
     let mut response = next.call(request).await?.map_into_boxed_body();

@@ -9,7 +9,7 @@ use actix_web::{Error, HttpMessage, ResponseError};
 use kc_core::wire::RequestView;
 use kc_core::{Access, Gate, Guard};
 
-use crate::response::{Rejection, seen};
+use crate::response::{Rejection, finish};
 use crate::view::{Lines, view};
 
 /// A middleware for a route, a resource, a scope or an app. It lets only those through whom `access` (a rule, most
@@ -40,13 +40,12 @@ where
 }
 
 /// Asks, and calls the inner service or does not.
-pub(crate) async fn guarded<B: MessageBody + 'static>(
+async fn guarded<B: MessageBody + 'static>(
     gate: Arc<Gate>,
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse, Error> {
-    // actix puts it together anew for each request.
-    let matched = if gate.pattern().is_none() { request.match_pattern() } else { None };
+    let matched = request.match_pattern();
     let headers = Lines(request.headers());
     let view = RequestView { route: matched.as_deref(), ..view(request.request(), &headers) };
     let (outcome, audit) = gate.admit(&view).await;
@@ -57,10 +56,9 @@ pub(crate) async fn guarded<B: MessageBody + 'static>(
         }
         Err(rejected) => Ok(request.into_response(Rejection::from(rejected).error_response())),
     };
-    let (status, refused) = match &answer {
-        Ok(response) => seen(response.response()),
-        Err(error) => seen(&error.error_response()),
-    };
-    audit.finish(status, refused);
+    match &answer {
+        Ok(response) => finish(audit, response.response()),
+        Err(error) => finish(audit, &error.error_response()),
+    }
     answer
 }

@@ -6,6 +6,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use actix_web::{HttpResponse, ResponseError};
 use bytes::Bytes;
+use kc_core::audit::AuditTicket;
 use kc_core::{AuthError, Guard, Refused, Rejected};
 
 /// A refusal on its way out: from the guard, an extractor, or a handler of yours.
@@ -52,16 +53,14 @@ impl ResponseError for Rejection {
 
     fn error_response(&self) -> HttpResponse {
         let mut response = response(self.0.response());
-        if let Some(refused) = self.0.refused() {
-            response.extensions_mut().insert(refused);
-        }
+        let _ = self.0.refused().map(|refused| response.extensions_mut().insert(refused));
         response
     }
 }
 
-/// What the audit is told of a response: its status, and why it refuses, if it does.
-pub(crate) fn seen<B>(response: &HttpResponse<B>) -> (u16, Option<&'static str>) {
-    (response.status().as_u16(), response.extensions().get::<Refused>().map(|refused| refused.code))
+/// Tells the audit of a response: its status, and why it refuses, if it does.
+pub(crate) fn finish<B>(audit: AuditTicket, response: &HttpResponse<B>) {
+    audit.finish(response.status().as_u16(), response.extensions().get().map(Refused::code));
 }
 
 /// A response of kc's, a page of `kc-login` for example. Here and in the two functions below `http` 1 becomes actix's `http` 0.2, and nowhere else.

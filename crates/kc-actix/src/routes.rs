@@ -6,14 +6,13 @@ use std::sync::Arc;
 use actix_web::dev::ResourceDef;
 use actix_web::guard::fn_guard;
 use actix_web::http::Method;
-use actix_web::middleware::from_fn;
 use actix_web::web::{self, ServiceConfig};
-use actix_web::{FromRequest, Handler, HttpResponse, Resource, Responder, Route};
+use actix_web::{FromRequest, Handler, HttpMessage, HttpRequest, HttpResponse, Resource, Responder, Route};
 use kc_core::routes::BoundRoute;
-use kc_core::{AuthError, Guard, RouteError};
+use kc_core::{AuthError, Gate, Guard, RouteError};
 
-use crate::middleware::guarded;
-use crate::response::Rejection;
+use crate::response::{Rejection, finish};
+use crate::view::{Lines, view};
 
 /// Routes, each with what it asks of its callers; [`config`] makes an app of them.
 pub type Routes = kc_core::routes::Routes<MakeRoute>;
@@ -22,7 +21,7 @@ pub type Routes = kc_core::routes::Routes<MakeRoute>;
 pub type Endpoint = kc_core::routes::Endpoint<MakeRoute>;
 
 /// actix wants its routes anew for each of its threads.
-pub type MakeRoute = Arc<dyn Fn() -> Route + Send + Sync>;
+pub type MakeRoute = Arc<dyn Fn(&Arc<Gate>) -> Route + Send + Sync>;
 
 /// A handler for a method, or with `None` for all methods that have none. What is for GET serves HEAD too, unless HEAD
 /// has a handler of its own.
@@ -30,8 +29,33 @@ pub fn on<A: FromRequest + 'static>(
     method: impl Into<Option<Method>>,
     handler: impl Handler<A, Output: Responder + 'static> + Send + Sync,
 ) -> Endpoint {
-    let make: MakeRoute = Arc::new(move || web::to(handler.clone()));
+    let make: MakeRoute = Arc::new(move |gate| {
+        let (gate, handler) = (Arc::clone(gate), handler.clone());
+        web::to(move |asked| guarded(Arc::clone(&gate), handler.clone(), asked))
+    });
     Endpoint::new(method.into().as_ref().map(Method::as_str), make)
+}
+
+/// Asks, and calls the handler or does not: a handler itself, since actix boxes and moves a request twice more for a
+/// middleware.
+async fn guarded<A: FromRequest>(
+    gate: Arc<Gate>,
+    handler: impl Handler<A, Output: Responder>,
+    (request, body): (HttpRequest, web::Payload),
+) -> HttpResponse {
+    let (outcome, audit) = gate.admit(&view(&request, &Lines(request.headers()))).await;
+    let response = match outcome {
+        Ok(caller) => {
+            request.extensions_mut().insert(caller);
+            match A::from_request(&request, &mut body.into_inner()).await {
+                Ok(arguments) => handler.call(arguments).await.respond_to(&request).map_into_boxed_body(),
+                Err(error) => HttpResponse::from_error(error),
+            }
+        }
+        Err(rejected) => HttpResponse::from_error(Rejection::from(rejected)),
+    };
+    finish(audit, &response);
+    response
 }
 
 macro_rules! on {
@@ -80,10 +104,9 @@ fn resource(pattern: &ResourceDef, route: &BoundRoute<MakeRoute>) -> Resource {
         encoded || !path.contains('%') || raw.is_match(path)
     }));
     for (methods, make) in &route.handlers {
-        let (methods, gate) = (methods.clone(), Arc::clone(&route.gate));
+        let methods = methods.clone();
         let fits = fn_guard(move |of| methods.serves(of.head().method.as_str()));
-        let guard = from_fn(move |request, next| guarded(Arc::clone(&gate), request, next));
-        resource = resource.route(make().guard(fits).wrap(guard));
+        resource = resource.route(make(&route.gate).guard(fits));
     }
     let allow = route.allow.clone();
     resource.default_service(refuse(route.gate.guard(), AuthError::MethodNotAllowed { allow }))

@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use axum::body::{Body, HttpBody};
 use axum::response::IntoResponse;
@@ -11,6 +11,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 use kc_core::audit::AuditTicket;
 use kc_core::{Access, Gate, Guard, Refused, Rejected};
+use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -71,7 +72,7 @@ where
 {
     type Response = Response<Body>;
     type Error = S::Error;
-    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, S::Error>> + Send>>;
+    type Future = GuardFuture<S::Future, S::Error>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(context)
@@ -82,10 +83,11 @@ where
             // Whoever is known from before: without a clone of the inner service, and the request stays where it is.
             Some((Ok(caller), audit)) => {
                 request.extensions_mut().insert(caller);
-                let response = self.inner.call(request);
-                Box::pin(async { Ok(recorded(response.await?.map(Body::new), audit)) })
+                GuardFuture::Inside { inner: self.inner.call(request), audit: Some(audit) }
             }
-            Some((Err(rejected), audit)) => Box::pin(async { Ok(refused(rejected, audit)) }),
+            Some((Err(rejected), audit)) => {
+                GuardFuture::Rare { rare: Box::pin(async { Ok(refused(rejected, audit)) }) }
+            }
             None => {
                 // The service that was polled ready is the one to call; its clone is ready for nothing yet.
                 let clone = self.inner.clone();
@@ -93,7 +95,7 @@ where
                 let gate = Arc::clone(&self.gate);
                 // Its head only is looked at: a reference to the request is one to its body, which need not be `Sync`.
                 let (mut parts, body) = request.into_parts();
-                Box::pin(async move {
+                let rare = Box::pin(async move {
                     let (outcome, audit) = gate.admit(&view_of_parts(&parts)).await;
                     match outcome {
                         Ok(caller) => {
@@ -103,8 +105,45 @@ where
                         }
                         Err(rejected) => Ok(refused(rejected, audit)),
                     }
-                })
+                });
+                GuardFuture::Rare { rare }
             }
+        }
+    }
+}
+
+pin_project! {
+    /// The response of a [`GuardService`].
+    #[project = Project]
+    pub enum GuardFuture<F, E> {
+        /// The caller was known at once: only the inner service is waited for, and nothing is boxed.
+        #[doc(hidden)]
+        Inside { #[pin] inner: F, audit: Option<AuditTicket> },
+        /// A refusal, or a decision that takes its time.
+        #[doc(hidden)]
+        Rare { rare: Pin<Box<dyn Future<Output = Result<Response<Body>, E>> + Send>> },
+    }
+}
+
+impl<F, E, R> Future for GuardFuture<F, E>
+where
+    F: Future<Output = Result<Response<R>, E>>,
+    R: HttpBody<Data = Bytes> + Send + 'static,
+    R::Error: Into<axum::BoxError>,
+{
+    type Output = Result<Response<Body>, E>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.project() {
+            Project::Inside { inner, audit } => {
+                let response = ready!(inner.poll(context))?.map(Body::new);
+                // A future that was ready is not asked again.
+                Poll::Ready(Ok(match audit.take() {
+                    Some(audit) => recorded(response, audit),
+                    None => response,
+                }))
+            }
+            Project::Rare { rare } => rare.as_mut().poll(context),
         }
     }
 }

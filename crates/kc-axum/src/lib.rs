@@ -50,7 +50,7 @@ mod view;
 
 pub use cors::cors;
 pub use extract::{Allowed, Principal};
-pub use layer::{GuardLayer, GuardService, require};
+pub use layer::{GuardFuture, GuardLayer, GuardService, require};
 pub use response::Rejection;
 pub use routes::Routes;
 

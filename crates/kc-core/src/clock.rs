@@ -68,11 +68,57 @@ impl UnixTime {
 /// As RFC 3339 in UTC with milliseconds: `2026-11-22T03:04:05.678Z`; outside the years 0 to 9999, plain seconds.
 impl fmt::Display for UnixTime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match jiff::Timestamp::from_millisecond(self.millis) {
-            Ok(at) => write!(f, "{at:.3}"),
-            Err(_) => write!(f, "{} s since 1970", self.as_secs()),
+        match self.rfc3339() {
+            // They are digits.
+            Some(text) => f.write_str(str::from_utf8(&text).unwrap_or_default()),
+            None => write!(f, "{} s since 1970", self.as_secs()),
         }
     }
+}
+
+impl UnixTime {
+    /// By hand, since every line of an audit log has a time, and a calendar for all zones costs several times as much.
+    fn rfc3339(self) -> Option<[u8; 24]> {
+        const DAY: i64 = 86_400_000;
+        let (year, month, day) = civil(self.millis.div_euclid(DAY));
+        let of_day = self.millis.rem_euclid(DAY);
+        let mut text = *b"0000-00-00T00:00:00.000Z";
+        for (end, mut number) in [
+            (4, u64::try_from(year).ok().filter(|year| *year <= 9999)?),
+            (7, month),
+            (10, day),
+            (13, of_day.unsigned_abs() / 3_600_000),
+            (16, of_day.unsigned_abs() / 60_000 % 60),
+            (19, of_day.unsigned_abs() / 1000 % 60),
+            (23, of_day.unsigned_abs() % 1000),
+        ] {
+            for digit in text.get_mut(..end).into_iter().flatten().rev() {
+                if number == 0 {
+                    break;
+                }
+                *digit += u8::try_from(number % 10).unwrap_or_default();
+                number /= 10;
+            }
+        }
+        Some(text)
+    }
+}
+
+/// Year, month and day of a day after 1970-01-01 in the Gregorian calendar. Years are counted from March, so that a leap
+/// day is the last day of one, in eras of 400 years, which are all alike.
+fn civil(days: i64) -> (i64, u64, u64) {
+    const ERA: i64 = 146_097;
+    /// From 0000-03-01 to 1970-01-01.
+    const BEFORE: i64 = 719_468;
+    let days = days.saturating_add(BEFORE);
+    let (era, day) = (days.div_euclid(ERA), days.rem_euclid(ERA).unsigned_abs());
+    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    // Of March to January, five months have 153 days.
+    let month = (5 * day + 2) / 153;
+    let day = day - (153 * month + 2) / 5 + 1;
+    let (month, next) = if month < 10 { (month + 3, 0) } else { (month - 9, 1) };
+    (era * 400 + year.cast_signed() + next, month, day)
 }
 
 fn millis_of(duration: Duration) -> i64 {
@@ -152,6 +198,20 @@ mod tests {
     fn it_prints_as_rfc_3339() {
         assert_eq!(UnixTime::from_millis(1_795_308_973_042).to_string(), "2026-11-22T00:56:13.042Z");
         assert_eq!(UnixTime::from_millis(i64::MAX).to_string(), "9223372036854775 s since 1970");
+    }
+
+    #[test]
+    fn it_prints_what_a_calendar_prints() {
+        // About every 37 days from the year 0 to 9999, at changing times of day; the other calendar ends a day early.
+        let (first, last) = (-62_167_219_200_000, 253_402_300_799_999);
+        for millis in (first..last - 100_000_000).step_by(3_221_225_473).chain([-1, 0]) {
+            let at = jiff::Timestamp::from_millisecond(millis).unwrap();
+            assert_eq!(UnixTime::from_millis(millis).to_string(), format!("{at:.3}"));
+        }
+        assert_eq!(UnixTime::from_millis(last).to_string(), "9999-12-31T23:59:59.999Z");
+        for millis in [first - 1, last + 1, i64::MIN] {
+            assert!(UnixTime::from_millis(millis).to_string().ends_with(" s since 1970"));
+        }
     }
 
     #[test]

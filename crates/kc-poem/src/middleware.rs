@@ -34,17 +34,22 @@ pub fn require<A: Into<Access>, E: Endpoint + 'static>(
     let gate = Arc::new(Gate::new(guard, access));
     make(move |inner: E| {
         let gate = Arc::clone(&gate);
-        inner.around(move |inner, request| guarded(Arc::clone(&gate), inner, request))
+        inner.around(move |inner, request| {
+            let gate = Arc::clone(&gate);
+            async move { guarded(&gate, &*inner, request).await }
+        })
     })
 }
 
 /// Asks, and calls the inner endpoint or does not.
 pub(crate) async fn guarded(
-    gate: Arc<Gate>,
-    inner: Arc<impl Endpoint>,
+    gate: &Gate,
+    inner: &impl Endpoint,
     mut request: Request,
 ) -> poem::Result<Response> {
-    let around = request.data::<PathPattern>().cloned();
+    // A gate of a route knows its pattern.
+    let learned = gate.pattern().is_none();
+    let around = if learned { request.data::<PathPattern>().cloned() } else { None };
     let (outcome, mut audit) = gate.admit(&view(&request)).await;
     let answer = match outcome {
         Ok(caller) => {
@@ -59,7 +64,7 @@ pub(crate) async fn guarded(
     };
     // Around a router the route is known only now; one that is nested at the root has an empty pattern.
     let matched = inside.or(around.as_ref()).filter(|PathPattern(pattern)| !pattern.is_empty());
-    if let (None, Some(PathPattern(pattern))) = (gate.pattern(), matched) {
+    if let Some(PathPattern(pattern)) = matched.filter(|_| learned) {
         audit.matched(&in_braces(pattern));
     }
     audit.finish(status.as_u16(), refused.map(|refused| refused.code));

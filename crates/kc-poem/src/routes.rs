@@ -9,7 +9,7 @@ use kc_core::routes::{BoundRoute, respelled};
 use kc_core::{AuthError, Guard, RouteError};
 use poem::endpoint::BoxEndpoint;
 use poem::error::NotFoundError;
-use poem::{Endpoint as _, EndpointExt, IntoEndpoint, PathPattern, Request, Response};
+use poem::{EndpointExt, IntoEndpoint, PathPattern, Request, Response};
 
 use crate::middleware::guarded;
 use crate::response::Rejection;
@@ -66,29 +66,39 @@ pub fn router(routes: Routes) -> Result<impl poem::Endpoint<Output = Response>, 
         let added = router.try_at(&spelled, Matched(route));
         router = added.map_err(|error| RouteError::unreadable(spelled, error))?;
     }
-    Ok(router.around(move |router, request| answer(guard.clone(), router, request)))
+    Ok(Answered { guard, router })
 }
 
-async fn answer(guard: Guard, router: Arc<poem::Route>, request: Request) -> poem::Result<Response> {
-    let head = request.method() == Method::HEAD;
-    let answer = match router.call(request).await {
-        // An error that came through a route knows its pattern: a handler may say 404 in its own words.
-        Err(error) if error.is::<NotFoundError>() && error.data::<PathPattern>().is_none() => {
-            Err(Rejection::of(&guard, AuthError::NotFound).into())
+/// The router, whose every answer is in our words.
+struct Answered {
+    guard: Guard,
+    router: poem::Route,
+}
+
+impl poem::Endpoint for Answered {
+    type Output = Response;
+
+    async fn call(&self, request: Request) -> poem::Result<Response> {
+        let head = request.method() == Method::HEAD;
+        let answer = match self.router.call(request).await {
+            // An error that came through a route knows its pattern: a handler may say 404 in its own words.
+            Err(error) if error.is::<NotFoundError>() && error.data::<PathPattern>().is_none() => {
+                Err(Rejection::of(&self.guard, AuthError::NotFound).into())
+            }
+            answer => answer,
+        };
+        if !head {
+            return answer;
         }
-        answer => answer,
-    };
-    if !head {
-        return answer;
+        // RFC 9110 §9.3.2: what GET would have answered, and how long its body would have been.
+        let mut response: http::Response<_> = answer.unwrap_or_else(|error| error.into_response()).into();
+        if let Some(length) = response.body().size_hint().exact() {
+            response.headers_mut().entry(CONTENT_LENGTH).or_insert_with(|| length.into());
+        }
+        let mut response = Response::from(response);
+        response.set_body(());
+        Ok(response)
     }
-    // RFC 9110 §9.3.2: what GET would have answered, and how long its body would have been.
-    let mut response: http::Response<_> = answer.unwrap_or_else(|error| error.into_response()).into();
-    if let Some(length) = response.body().size_hint().exact() {
-        response.headers_mut().entry(CONTENT_LENGTH).or_insert_with(|| length.into());
-    }
-    let mut response = Response::from(response);
-    response.set_body(());
-    Ok(response)
 }
 
 /// The route that poem chose, before it is known whether its caller may.
@@ -105,7 +115,7 @@ impl poem::Endpoint for Matched {
             return refuse(AuthError::NotFound);
         }
         match handlers.iter().find(|(methods, _)| methods.serves(request.method().as_str())) {
-            Some((_, handler)) => guarded(Arc::clone(gate), Arc::clone(&handler.endpoint), request).await,
+            Some((_, handler)) => guarded(gate, &*handler.endpoint, request).await,
             None => refuse(AuthError::MethodNotAllowed { allow: allow.clone() }),
         }
     }

@@ -2,7 +2,7 @@
 
 use actix_web::web::{self, Data};
 use actix_web::{App, HttpResponse, HttpServer};
-use bench_services::{Failed, Service, start};
+use bench_services::{Callers, Failed, Service, start};
 use kc_actix::{Principal, Routes, get};
 use reference_service::{access, answers};
 
@@ -10,8 +10,8 @@ async fn me(caller: Principal) -> HttpResponse {
     HttpResponse::Ok().json(answers::me(&caller))
 }
 
-async fn plain(caller: Data<kc_core::Principal>) -> HttpResponse {
-    HttpResponse::Ok().json(answers::me(&caller))
+async fn plain(callers: Data<Callers>) -> HttpResponse {
+    HttpResponse::Ok().json(answers::me(callers.next()))
 }
 
 #[tokio::main]
@@ -24,9 +24,9 @@ async fn main() -> Result<(), Failed> {
             let app = move || App::new().configure(&routes);
             HttpServer::new(app).workers(1).listen(listener)?.run().await?;
         }
-        Service::Plain(caller) => {
-            let caller = Data::new(caller);
-            let app = move || App::new().app_data(Data::clone(&caller)).route("/me", web::get().to(plain));
+        Service::Plain(callers) => {
+            let callers = Data::new(callers);
+            let app = move || App::new().app_data(Data::clone(&callers)).route("/me", web::get().to(plain));
             HttpServer::new(app).workers(1).listen(listener)?.run().await?;
         }
     }

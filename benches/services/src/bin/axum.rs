@@ -5,7 +5,7 @@ use axum::extract::{ConnectInfo, Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
-use bench_services::{Failed, Service, start};
+use bench_services::{Callers, Failed, Service, start};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use kc_axum::{Principal, Routes};
@@ -17,8 +17,8 @@ async fn me(caller: Principal) -> Response {
     Json(answers::me(&caller)).into_response()
 }
 
-async fn plain(caller: State<kc_core::Principal>) -> Response {
-    Json(answers::me(&caller)).into_response()
+async fn plain(callers: State<Callers>) -> Response {
+    Json(answers::me(callers.next())).into_response()
 }
 
 #[tokio::main]
@@ -28,7 +28,7 @@ async fn main() -> Result<ExitCode, Failed> {
         Service::Guarded(guard) => {
             Routes::new(&guard).route("/me", access::ME, get(me)).into_router()?.with_state(())
         }
-        Service::Plain(caller) => Router::new().route("/me", get(plain)).with_state(caller),
+        Service::Plain(callers) => Router::new().route("/me", get(plain)).with_state(callers),
     };
     Ok(reference_service::start::run(async |stop| {
         server::serve(listener, stop, |peer| {

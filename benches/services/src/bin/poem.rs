@@ -1,6 +1,6 @@
 //! The small service on poem.
 
-use bench_services::{Failed, Service, start};
+use bench_services::{Callers, Failed, Service, start};
 use kc_poem::{Principal, Routes, get, router};
 use poem::listener::TcpAcceptor;
 use poem::web::{Data, Json};
@@ -13,8 +13,8 @@ fn me(caller: Principal) -> Response {
 }
 
 #[handler]
-fn plain(caller: Data<&kc_core::Principal>) -> Response {
-    Json(answers::me(*caller)).into_response()
+fn plain(callers: Data<&Callers>) -> Response {
+    Json(answers::me(callers.next())).into_response()
 }
 
 #[tokio::main]
@@ -26,8 +26,8 @@ async fn main() -> Result<(), Failed> {
             let routes = Routes::new(&guard).route("/me", access::ME, [get(me)]);
             server.run(router(routes)?).await?;
         }
-        Service::Plain(caller) => {
-            let app = Route::new().at("/me", poem::get(plain)).data(caller);
+        Service::Plain(callers) => {
+            let app = Route::new().at("/me", poem::get(plain)).data(callers);
             server.run(app).await?;
         }
     }

@@ -1,8 +1,11 @@
 //! An event as a line of text.
 
+use std::cell::Cell;
 use std::fmt::Write as _;
+use std::net::IpAddr;
 
 use super::{AuditEvent, Decision};
+use crate::clock::UnixTime;
 
 impl AuditEvent<'_> {
     /// The event as one line of JSON, without the line break. Control characters, line and paragraph separators and
@@ -12,45 +15,58 @@ impl AuditEvent<'_> {
     pub fn to_json_line(&self) -> String {
         // Room for a usual one.
         let mut line = String::with_capacity(512);
-        // Writing into a string does not fail. By hand, since a serializer looks at each letter on its own.
-        let _ = write!(line, "{{\"time\":\"{}\"", self.time.0);
+        self.write_json_line(&mut line);
+        line
+    }
+
+    /// The same at the end of `line`.
+    pub(super) fn write_json_line(&self, line: &mut String) {
+        // By hand, since a serializer looks at each letter on its own. Writing into a string does not fail.
+        line.push_str("{\"time\":\"");
+        time(line, self.time.0);
+        line.push('"');
         let decision = match self.decision {
             Decision::Allow => "allow",
             Decision::Deny => "deny",
         };
-        member(&mut line, "event", Some(self.event));
-        member(&mut line, "decision", Some(decision));
-        member(&mut line, "code", self.code);
+        member(line, ",\"event\":", Some(self.event));
+        member(line, ",\"decision\":", Some(decision));
+        member(line, ",\"code\":", self.code);
+        line.push_str(",\"status\":");
         match self.status {
-            Some(status) => {
-                let _ = write!(line, ",\"status\":{status}");
-            }
-            None => line.push_str(",\"status\":null"),
+            Some(status) => decimal(line, status),
+            None => line.push_str("null"),
         }
-        member(&mut line, "method", Some(&self.method));
-        member(&mut line, "route", self.route.as_deref());
-        member(&mut line, "path", Some(&self.path));
-        member(&mut line, "realm", Some(&self.realm));
-        member(&mut line, "sub", self.sub.as_deref());
-        member(&mut line, "username", self.username.as_deref());
-        member(&mut line, "client", self.client.as_deref());
-        member(&mut line, "sid", self.sid.as_deref());
+        member(line, ",\"method\":", Some(&self.method));
+        member(line, ",\"route\":", self.route.as_deref());
+        member(line, ",\"path\":", Some(&self.path));
+        member(line, ",\"realm\":", Some(&self.realm));
+        member(line, ",\"sub\":", self.sub.as_deref());
+        member(line, ",\"username\":", self.username.as_deref());
+        member(line, ",\"client\":", self.client.as_deref());
+        member(line, ",\"sid\":", self.sid.as_deref());
+        line.push_str(",\"ip\":");
         match self.ip {
-            Some(ip) => {
-                let _ = write!(line, ",\"ip\":\"{ip}\"");
+            Some(IpAddr::V4(ip)) => {
+                for (at, octet) in ip.octets().into_iter().enumerate() {
+                    line.push(if at == 0 { '"' } else { '.' });
+                    decimal(line, octet.into());
+                }
+                line.push('"');
             }
-            None => line.push_str(",\"ip\":null"),
+            Some(IpAddr::V6(ip)) => {
+                let _ = write!(line, "\"{ip}\"");
+            }
+            None => line.push_str("null"),
         }
-        member(&mut line, "request_id", Some(&self.request_id));
+        member(line, ",\"request_id\":", Some(&self.request_id));
         line.push('}');
-        line
     }
 }
 
-fn member(line: &mut String, name: &str, value: Option<&str>) {
-    line.push_str(",\"");
-    line.push_str(name);
-    line.push_str("\":");
+/// `label` is the member's name as it stands in the line, with what is around it.
+fn member(line: &mut String, label: &str, value: Option<&str>) {
+    line.push_str(label);
     let Some(value) = value else { return line.push_str("null") };
     line.push('"');
     if is_plain(value) {
@@ -59,6 +75,46 @@ fn member(line: &mut String, name: &str, value: Option<&str>) {
         value.chars().for_each(|letter| escaped(line, letter));
     }
     line.push('"');
+}
+
+fn decimal(line: &mut String, number: u16) {
+    let mut unit = 10_000;
+    while unit > 1 && number < unit {
+        unit /= 10;
+    }
+    digits(line, number, unit);
+}
+
+/// From the digit that counts `unit` on.
+fn digits(line: &mut String, number: u16, mut unit: u16) {
+    while unit > 0 {
+        line.push(char::from_digit(u32::from(number / unit % 10), 10).unwrap_or_default());
+        unit /= 10;
+    }
+}
+
+/// As the time prints. Events come many in a second, so that all but the milliseconds is there from the last one.
+fn time(line: &mut String, at: UnixTime) {
+    thread_local! {
+        static SECOND: Cell<(UnixTime, String)> = const { Cell::new((UnixTime::from_secs(0), String::new())) };
+    }
+    let second = UnixTime::from_secs(at.as_secs());
+    let (mut known, mut text) = SECOND.take();
+    if known != second || text.is_empty() {
+        text.clear();
+        let _ = write!(text, "{second}");
+        known = second;
+    }
+    match text.strip_suffix("000Z") {
+        Some(start) => {
+            line.push_str(start);
+            digits(line, u16::try_from(at.as_millis().rem_euclid(1000)).unwrap_or_default(), 100);
+            line.push('Z');
+        }
+        // No date, in years of five digits.
+        None => line.push_str(&text),
+    }
+    SECOND.set((known, text));
 }
 
 /// Whether JSON and whoever reads the line take all of it as it is. All letters are looked at without a way out in
@@ -132,6 +188,24 @@ mod tests {
         };
         for event in [event(), full, AuditEvent { sub: None, username: None, ip: None, ..event() }] {
             assert_eq!(event.to_json_line(), serde_json::to_string(&event).unwrap());
+        }
+    }
+
+    #[test]
+    fn a_time_is_written_as_it_prints() {
+        for millis in [0, 999, 1_000, 1_001, 1_999, 5, -1, -1_000, 1_795_308_973_042, i64::MAX, i64::MIN] {
+            let mut line = String::new();
+            time(&mut line, UnixTime::from_millis(millis));
+            assert_eq!(line, UnixTime::from_millis(millis).to_string());
+        }
+    }
+
+    #[test]
+    fn numbers_are_written_as_they_are_read() {
+        for number in (0..=1_100).chain([9_999, 10_000, 65_535]) {
+            let mut line = String::new();
+            decimal(&mut line, number);
+            assert_eq!(line, number.to_string());
         }
     }
 

@@ -12,7 +12,7 @@ use serde::Serialize;
 
 pub use self::json_lines::JsonLines;
 pub use self::ticket::AuditTicket;
-pub(crate) use self::ticket::{Decided, Whom};
+pub(crate) use self::ticket::{Asked, Decided, Whom};
 use crate::clock::UnixTime;
 use crate::principal::Principal;
 

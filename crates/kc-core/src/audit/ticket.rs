@@ -27,14 +27,47 @@ pub(crate) struct Decided {
     /// Why not; `None` where it was allowed.
     pub(crate) code: Option<&'static str>,
     pub(crate) method: Cow<'static, str>,
-    pub(crate) route: Option<String>,
-    pub(crate) path: String,
+    pub(crate) asked: Asked,
     pub(crate) realm: Arc<str>,
     /// The caller's, whose realm it is then.
     pub(crate) issuer: Option<Arc<TrustedIssuer>>,
     pub(crate) whom: Whom,
     pub(crate) ip: Option<IpAddr>,
-    pub(crate) request_id: String,
+}
+
+/// What the request itself says, copied into one piece of memory.
+pub(crate) struct Asked {
+    /// The path, the request's id, and the route's pattern.
+    text: String,
+    path_end: usize,
+    id_end: usize,
+    routed: bool,
+}
+
+impl Asked {
+    pub(crate) fn new(path: &str, request_id: &str, route: Option<&str>) -> Self {
+        let id_end = path.len() + request_id.len();
+        let mut text = String::with_capacity(id_end + route.map_or(0, str::len));
+        text.extend([path, request_id]);
+        let mut asked = Self { text, path_end: path.len(), id_end, routed: false };
+        if let Some(route) = route {
+            asked.matched(route);
+        }
+        asked
+    }
+
+    fn matched(&mut self, route: &str) {
+        self.text.truncate(self.id_end);
+        self.text.push_str(route);
+        self.routed = true;
+    }
+
+    /// The path, the request's id, and the route's pattern.
+    fn parts(&self) -> (&str, &str, Option<&str>) {
+        let (path, rest) = self.text.split_at_checked(self.path_end).unwrap_or_default();
+        let (id, route) = rest.split_at_checked(self.id_end - self.path_end).unwrap_or_default();
+        (path, id, self.routed.then_some(route))
+    }
 }
 
 /// Whom it is about.
@@ -63,9 +96,9 @@ impl AuditTicket {
     /// Sets the route's pattern, for an adapter that learns it only after the inner router was called.
     pub fn matched(&mut self, route: &str) {
         if let Some((decided, _)) = self.decided.as_deref_mut()
-            && decided.route.as_deref() != Some(route)
+            && decided.asked.parts().2 != Some(route)
         {
-            decided.route = Some(route.to_owned());
+            decided.asked.matched(route);
         }
     }
 
@@ -90,6 +123,7 @@ impl AuditTicket {
 impl Decided {
     fn event(&self, status: Option<u16>) -> AuditEvent<'_> {
         let [sub, username, client, sid] = self.whom.names();
+        let (path, request_id, route) = self.asked.parts();
         AuditEvent {
             time: Rfc3339(self.time),
             event: self.event,
@@ -98,15 +132,15 @@ impl Decided {
             code: self.code,
             status,
             method: Cow::Borrowed(&self.method),
-            route: self.route.as_deref().map(Cow::Borrowed),
-            path: Cow::Borrowed(&self.path),
+            route: route.map(Cow::Borrowed),
+            path: Cow::Borrowed(path),
             realm: Cow::Borrowed(self.issuer.as_ref().map_or(&*self.realm, |issuer| &issuer.realm)),
             sub,
             username,
             client,
             sid,
             ip: self.ip,
-            request_id: Cow::Borrowed(&self.request_id),
+            request_id: Cow::Borrowed(request_id),
         }
     }
 }
@@ -153,13 +187,11 @@ mod tests {
             event: "access",
             code: None,
             method: "GET".into(),
-            route: None,
-            path: "/items/1".to_owned(),
+            asked: Asked::new("/items/1", "1", None),
             realm: "r".into(),
             issuer: None,
             whom: Whom::default(),
             ip: None,
-            request_id: "1".to_owned(),
         }
     }
 
@@ -189,9 +221,12 @@ mod tests {
     fn a_route_that_is_learned_late_is_recorded_too() {
         let kept = Arc::new(Kept::default());
         let mut ticket = AuditTicket::new(decided(), Arc::clone(&kept) as Arc<dyn AuditSink>);
+        ticket.matched("/items");
         ticket.matched("/items/{id}");
         ticket.finish(200, None);
         AuditTicket::none().matched("/health");
-        assert_eq!(kept.0.lock().unwrap()[0].route.as_deref(), Some("/items/{id}"));
+        let events = kept.0.lock().unwrap();
+        assert_eq!(events[0].route.as_deref(), Some("/items/{id}"));
+        assert_eq!((&*events[0].path, &*events[0].request_id), ("/items/1", "1"));
     }
 }

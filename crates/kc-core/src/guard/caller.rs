@@ -162,3 +162,11 @@ pub struct Refused {
     /// The refusal's code, for [`AuditTicket::finish`](crate::audit::AuditTicket::finish).
     pub code: &'static str,
 }
+
+impl Refused {
+    /// The refusal's code.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        self.code
+    }
+}

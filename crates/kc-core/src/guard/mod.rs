@@ -17,7 +17,7 @@ pub use self::caller::{Caller, Refused, Rejected};
 pub use self::gate::Gate;
 pub use self::pages::Pages;
 use crate::access::Access;
-use crate::audit::{AuditSink, AuditTicket, Decided, Party, Whom, shortened};
+use crate::audit::{Asked, AuditSink, AuditTicket, Decided, Party, Whom, shortened};
 use crate::authenticator::Authenticator;
 use crate::clock::Clock;
 use crate::error::AuthError;
@@ -418,13 +418,11 @@ impl Guard {
             event,
             code,
             method: origin::method(request.method),
-            route: request.route.map(str::to_owned),
-            path: shortened(request.path, 1024).into_owned(),
+            asked: Asked::new(&shortened(request.path, 1024), &origin::RequestId::of(request), request.route),
             realm: Arc::clone(&self.inner.realm),
             issuer,
             whom,
             ip: origin::address(request, &self.inner.trusted_proxies),
-            request_id: origin::request_id(request),
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
+use std::ops::Deref;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -88,39 +89,52 @@ pub(super) fn method(name: &str) -> Cow<'static, str> {
 }
 
 /// `X-Request-Id`, if it came once and is short and plain; else a new one.
-pub(super) fn request_id(request: &RequestView<'_>) -> String {
-    let plain = |id: &&str| {
-        (1..=128).contains(&id.len())
-            && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte))
-    };
-    request.single("x-request-id").filter(plain).map_or_else(new_id, str::to_owned)
+pub(super) enum RequestId<'a> {
+    Given(&'a str),
+    New([u8; 32]),
 }
 
-/// Unique among all that this process and others make, for finding a request again; not a secret.
-fn new_id() -> String {
-    static PROCESS: LazyLock<(RandomState, [u8; 16])> = LazyLock::new(|| {
-        let state = RandomState::new();
-        let name = hex(state.hash_one(u64::MAX));
-        (state, name)
-    });
-    static COUNT: AtomicU64 = AtomicU64::new(0);
-    let (state, process) = &*PROCESS;
-    let hash = hex(state.hash_one(COUNT.fetch_add(1, Ordering::Relaxed)));
-    let mut id = String::with_capacity(32);
-    for half in [process, &hash] {
-        // They are letters.
-        id.push_str(str::from_utf8(half).unwrap_or_default());
+impl<'a> RequestId<'a> {
+    pub(super) fn of(request: &RequestView<'a>) -> Self {
+        let plain = |id: &&str| {
+            (1..=128).contains(&id.len())
+                && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte))
+        };
+        request.single("x-request-id").filter(plain).map_or_else(Self::new, Self::Given)
     }
-    id
+
+    /// Unique among all that this process and others make, for finding a request again; not a secret.
+    fn new() -> Self {
+        static PROCESS: LazyLock<(RandomState, u64)> = LazyLock::new(|| {
+            let state = RandomState::new();
+            let name = state.hash_one(u64::MAX);
+            (state, name)
+        });
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        let (state, name) = &*PROCESS;
+        let hash = state.hash_one(COUNT.fetch_add(1, Ordering::Relaxed));
+        Self::New(hex(u128::from(*name) << 64 | u128::from(hash)))
+    }
+}
+
+impl Deref for RequestId<'_> {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        match self {
+            Self::Given(id) => id,
+            // They are letters.
+            Self::New(id) => str::from_utf8(id).unwrap_or_default(),
+        }
+    }
 }
 
 /// By hand, since formatting costs several times as much.
-fn hex(number: u64) -> [u8; 16] {
-    const DIGITS: [u8; 16] = *b"0123456789abcdef";
-    std::array::from_fn(|at| {
-        let digit = number >> (60 - 4 * at) & 15;
-        DIGITS.get(digit as usize).copied().unwrap_or_default()
-    })
+fn hex(number: u128) -> [u8; 32] {
+    // A nibble to each byte, the high one first; then all of them to letters at once.
+    let bytes = number.to_be_bytes();
+    let nibble = |at: usize| bytes.get(at / 2).map_or(0, |byte| byte >> (4 * (1 - at % 2)) & 15);
+    std::array::from_fn(nibble).map(|nibble| nibble + if nibble < 10 { b'0' } else { b'a' - 10 })
 }
 
 #[cfg(test)]
@@ -194,19 +208,21 @@ mod tests {
     fn a_request_id_is_taken_over_only_when_it_is_plain() {
         let id = |value: &'static str| {
             let headers = headers(&[("x-request-id", value)]);
-            request_id(&RequestView {
+            let request = RequestView {
                 method: "GET",
                 path: "/",
                 query: None,
                 route: None,
                 headers: &headers,
                 peer: None,
-            })
+            };
+            RequestId::of(&request).to_owned()
         };
         assert_eq!(id("abc-1.2:3_4"), "abc-1.2:3_4");
         for value in ["", "a b", "a\"b", "a;b"] {
             assert_eq!(id(value).len(), 32, "{value}");
         }
         assert_ne!(id(""), id(""));
+        assert_eq!(hex(0x0123_4567_89ab_cdef_fedc_ba98_7654_3210), *b"0123456789abcdeffedcba9876543210");
     }
 }

@@ -40,6 +40,9 @@ struct Round {
     p99: u32,
 }
 
+/// Tokens in rotation, which the service does not look at: it speaks about one caller.
+const HOT: &str = "not protected, 2,000 tokens";
+
 /// Takes the cases in turns, so that what else the machine does meets them all alike. A ratio is the median of those of
 /// each turn; the rest is of the turn in which a request cost least.
 #[expect(clippy::print_stdout, reason = "a table is what it is for")]
@@ -61,14 +64,20 @@ pub(crate) fn measure(setting: &Setting, subjects: &[Subject], effort: &Effort) 
         } else {
             None
         };
-        let plain = Server::start(subject.command(), "plain", &setting.plain())?;
-        if plain.ask(setting.tokens().take(1))? != body {
-            return Err("the service without protection answers something else".into());
-        }
+        let plain = |tokens| -> Result<Server, Failed> {
+            let plain = Server::start(subject.command(), "plain", &setting.plain(tokens))?;
+            if plain.ask(setting.tokens().take(1))? != body {
+                return Err("the service without protection answers something else".into());
+            }
+            Ok(plain)
+        };
+        // The peers' handlers speak about one caller always, protected too.
+        let all_callers = if effort.logging { Some(plain(&setting.all)?) } else { None };
+        let plain = plain(&setting.one)?;
         let mut cases = Vec::new();
         for (tokens, unprotected, protected, logged) in [
             (&setting.one, "not protected, one token", "protected, one token", "the same, logged"),
-            (&setting.all, "not protected, 2,000 tokens", "protected, 2,000 tokens", "the same, logged"),
+            (&setting.all, HOT, "protected, 2,000 tokens", "the same, logged"),
         ] {
             let base = cases.len();
             cases.push(Case { what: unprotected, server: &plain, tokens, plain: base });
@@ -76,6 +85,10 @@ pub(crate) fn measure(setting: &Setting, subjects: &[Subject], effort: &Effort) 
             if let Some(logging) = &logging {
                 cases.push(Case { what: logged, server: logging, tokens, plain: base });
             }
+        }
+        if let (Some(server), Some(base)) = (&all_callers, cases.iter().rposition(|case| case.what == HOT)) {
+            let what = "not protected, 2,000 callers";
+            cases.push(Case { what, server, tokens: &setting.all, plain: base });
         }
         let mut rounds = vec![Vec::new(); cases.len()];
         for _ in 0..effort.rounds {

@@ -1,6 +1,6 @@
 //! Puts load on services and prints what a request costs them, protected against not protected.
 //!
-//! `bench-load [--rounds N] [--seconds N] [--without-logging | --instructions] NAME=PROGRAM…`: each program is called with `me` and with
+//! `bench-load [--rounds N] [--seconds N] [--without-logging | --instructions [--keep FOLDER]] NAME=PROGRAM…`: each program is called with `me` and with
 //! `plain`, as the crate's own are; without any, those are measured. `wrk` makes the load, or with `--instructions` a
 //! counted number of requests under callgrind does.
 
@@ -79,10 +79,10 @@ impl Setting {
         keycloak.chain([("AUDIT_LOG", audit)]).collect()
     }
 
-    /// The realm, and about whom the service without protection speaks.
-    fn plain(&self) -> Vec<(&str, &str)> {
+    /// The realm, and about whom the service without protection speaks: the owners of the tokens in a file.
+    fn plain<'a>(&'a self, tokens: &'a Path) -> Vec<(&'a str, &'a str)> {
         let mut environment = self.guarded("off");
-        environment.extend(self.tokens.first().map(|token| ("BENCH_TOKEN", token.as_str())));
+        environment.extend(tokens.to_str().map(|tokens| ("BENCH_TOKENS", tokens)));
         environment
     }
 
@@ -95,7 +95,7 @@ impl Setting {
 async fn main() -> Result<ExitCode, Failed> {
     let mut arguments = std::env::args().skip(1);
     let (mut effort, mut counting) = (Effort { rounds: 8, seconds: 3, logging: true }, false);
-    let mut subjects = Vec::new();
+    let (mut subjects, mut keep) = (Vec::new(), None);
     while let Some(argument) = arguments.next() {
         let mut number =
             || arguments.next().ok_or("a number is missing")?.parse::<u32>().map_err(Failed::from);
@@ -104,6 +104,7 @@ async fn main() -> Result<ExitCode, Failed> {
             "--seconds" => effort.seconds = number()?,
             "--without-logging" => effort.logging = false,
             "--instructions" => counting = true,
+            "--keep" => keep = Some(PathBuf::from(arguments.next().ok_or("a folder is missing")?)),
             subject => {
                 let (name, program) = subject.split_once('=').ok_or("an argument is NAME=PROGRAM")?;
                 subjects.push(Subject { name: name.to_owned(), program: PathBuf::from(program) });
@@ -121,7 +122,7 @@ async fn main() -> Result<ExitCode, Failed> {
     // The issuer goes on answering meanwhile.
     tokio::task::block_in_place(|| {
         if counting {
-            instructions::measure(&setting, &subjects)
+            instructions::measure(&setting, &subjects, keep.as_deref())
         } else {
             load::measure(&setting, &subjects, &effort)
         }
