@@ -18,12 +18,15 @@ pub(crate) struct Foreseen {
     pub(crate) step_up: bool,
     /// For somebody Keycloak is asked whether the token is still active.
     pub(crate) asks: bool,
+    /// For somebody it cannot be decided: they are denied, and by the opposite of the rule, too.
+    pub(crate) undecided: bool,
 }
 
 impl Foreseen {
-    const EVERYBODY: Self = Self { granted: true, forbidden: false, step_up: false, asks: false };
-    const NOBODY: Self = Self { granted: false, forbidden: true, step_up: false, asks: false };
-    const SOME: Self = Self { granted: true, forbidden: true, step_up: false, asks: false };
+    const EVERYBODY: Self =
+        Self { granted: true, forbidden: false, step_up: false, asks: false, undecided: false };
+    const NOBODY: Self = Self { granted: false, forbidden: true, ..Self::EVERYBODY };
+    const SOME: Self = Self { forbidden: true, ..Self::EVERYBODY };
 
     fn denies(self) -> bool {
         self.forbidden || self.step_up
@@ -35,6 +38,7 @@ impl Foreseen {
             forbidden: all.forbidden || one.forbidden,
             step_up: all.step_up || one.step_up,
             asks: all.asks || one.asks,
+            undecided: all.undecided || one.undecided,
         })
     }
 
@@ -52,6 +56,7 @@ impl Foreseen {
             forbidden: rules.iter().all(|rule| rule.forbidden),
             step_up: rules.iter().any(|rule| rule.step_up),
             asks,
+            undecided: rules.iter().any(|rule| rule.undecided),
         }
     }
 }
@@ -104,9 +109,9 @@ impl Rule {
                 let inner = Foreseen::all(each(rules).into_iter());
                 Foreseen {
                     granted: inner.denies(),
-                    forbidden: inner.granted,
+                    forbidden: inner.granted || inner.undecided,
                     step_up: false,
-                    asks: inner.asks,
+                    ..inner
                 }
             }
             Kind::AllRoles(_)
@@ -115,9 +120,9 @@ impl Rule {
             | Kind::Custom { .. }
             | Kind::Group(_)
             | Kind::Organization(_)
-            | Kind::Permission(_)
             | Kind::RealmRole(_)
             | Kind::Scope(_) => Foreseen::SOME,
+            Kind::Permission(_) => Foreseen { undecided: true, ..Foreseen::SOME },
         }
     }
 

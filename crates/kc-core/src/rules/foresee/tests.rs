@@ -133,7 +133,7 @@ proptest! {
 #[test]
 fn what_is_foreseen_is_no_more_than_can_happen() {
     let foresee = |rule: Rule| {
-        let Foreseen { granted, forbidden, step_up, asks } = rule.foresee();
+        let Foreseen { granted, forbidden, step_up, asks, .. } = rule.foresee();
         [granted, forbidden, step_up, asks]
     };
     let [yes, no] = [true, false];
@@ -148,6 +148,8 @@ fn what_is_foreseen_is_no_more_than_can_happen() {
     assert_eq!(foresee(role("a").or(authenticated())), [yes, no, no, no]);
     assert_eq!(foresee(not(authenticated())), [no, yes, no, no]);
     assert_eq!(foresee(not(role("a"))), [yes, yes, no, no]);
+    // What is not decided is denied either way.
+    assert_eq!(foresee(not(permission("r", "s").and(not(active())))), [yes, yes, no, yes]);
 }
 
 #[test]
