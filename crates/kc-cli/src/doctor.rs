@@ -6,7 +6,6 @@ mod client;
 mod courier;
 mod facts;
 mod login;
-mod progress;
 mod realm;
 mod server;
 mod show;
@@ -16,7 +15,6 @@ mod tests;
 mod tokens;
 
 use std::ffi::OsString;
-use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -27,6 +25,8 @@ use self::facts::Facts;
 use self::show::Report;
 use crate::admin;
 use crate::authz::options::Line;
+use crate::progress;
+use crate::terminal::{Paint, takes_colours, written};
 
 const HELP: &str = "\
 Checks the settings of a service against its Keycloak: what goes wrong in practice, what it means, and what to do about it.
@@ -99,8 +99,7 @@ fn run(arguments: &mut dyn Iterator<Item = OsString>) -> Result<ExitCode, String
     written(&if line.has("--json") {
         format!("{:#}\n", report.json())
     } else {
-        let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        report.table(io::stdout().is_terminal() && !plain)
+        report.table(Paint(takes_colours()))
     })?;
     Ok(match report.severity() {
         None | Some(Severity::Note) => ExitCode::SUCCESS,
@@ -123,7 +122,7 @@ fn facts(line: &Line, limit: Duration) -> Result<Facts, String> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| format!("nothing can be run here: {error}"))?;
     let step = progress::Step::default();
-    Ok(runtime.block_on(progress::shown(&step, survey::survey(settings, access, &step, limit))))
+    Ok(runtime.block_on(progress::shown("kc doctor", &step, survey::survey(settings, access, &step, limit))))
 }
 
 fn chosen(only: &[String]) -> Result<Vec<Check>, String> {
@@ -142,12 +141,4 @@ fn limit(given: Option<String>) -> Result<Duration, String> {
     seconds
         .map(Duration::from_secs)
         .ok_or_else(|| format!("--limit {text:?} is no whole number from 1 to 600"))
-}
-
-fn written(text: &str) -> Result<(), String> {
-    match io::stdout().lock().write_all(text.as_bytes()) {
-        // Whoever reads has seen enough.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        result => result.map_err(|error| format!("standard output: {error}")),
-    }
 }

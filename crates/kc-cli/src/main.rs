@@ -5,6 +5,9 @@ mod authz;
 mod cargo_run;
 mod conformance;
 mod doctor;
+mod explain;
+mod progress;
+mod terminal;
 mod token;
 
 use std::process::ExitCode;
@@ -18,7 +21,8 @@ Commands:
   authz         Decides by exported Authorization Services: check, explain, evaluate, diff
   conformance   Runs the conformance suite against a service, in whatever language it is
   doctor        Checks a service's settings against its Keycloak, and says what to do
-  token         Looks at tokens: verify
+  explain       Says step by step why a token is accepted, or not, and what to do
+  token         Looks at tokens and gets them: verify, get
 
 Options:
   -h, --help      This text; kc COMMAND --help tells more
@@ -32,6 +36,7 @@ fn main() -> ExitCode {
         Some("authz") => authz::main(arguments),
         Some("conformance") => conformance::main(arguments),
         Some("doctor") => doctor::main(arguments),
+        Some("explain") => explain::main(arguments),
         Some("token") => token::main(arguments),
         Some("-h" | "--help" | "help") => {
             print!("{HELP}");

@@ -19,8 +19,12 @@ pub(super) fn export(facts: &Facts) -> Judged {
     if changes.is_empty() {
         return Ok(Verdict::Good(path.display().to_string()));
     }
-    let mut named =
-        changes.iter().take(NAMED).map(|change| super::show::shown(change)).collect::<Vec<_>>().join("; ");
+    let mut named = changes
+        .iter()
+        .take(NAMED)
+        .map(|change| crate::terminal::shown(change))
+        .collect::<Vec<_>>()
+        .join("; ");
     if changes.len() > NAMED {
         named.push_str(&format!("; and {} more", changes.len() - NAMED));
     }

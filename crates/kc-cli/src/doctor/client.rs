@@ -92,7 +92,7 @@ pub(super) fn client(facts: &Facts) -> Judged {
         ("unauthorized_client" | "invalid_client", _) => Ok(Verdict::Good(id.to_owned())),
         _ if answer.status == 200 => Ok(Verdict::Good(id.to_owned())),
         (code, _) => {
-            Err(format!("the token endpoint answers {} {}", answer.status, super::show::shown(code)))
+            Err(format!("the token endpoint answers {} {}", answer.status, crate::terminal::shown(code)))
         }
     }
 }
@@ -161,7 +161,7 @@ pub(super) fn service_account(facts: &Facts) -> Judged {
             .into())
         }
         ("", _) if answer.status == 200 => Ok(Verdict::Good(String::new())),
-        (code, _) => Err(format!("the token endpoint answers {} {}", answer.status, super::show::shown(code))),
+        (code, _) => Err(format!("the token endpoint answers {} {}", answer.status, crate::terminal::shown(code))),
     }
 }
 

@@ -14,8 +14,8 @@ use serde_json::Value;
 use tokio::time::{Instant, timeout_at};
 
 use super::facts::{Answer, Asked, Missing};
-use super::progress::Step;
 use super::survey::{decoded, now, request};
+use crate::progress::Step;
 
 /// What of a token answer is not for anybody's eyes.
 const TOKENS: [&str; 3] = ["access_token", "id_token", "refresh_token"];

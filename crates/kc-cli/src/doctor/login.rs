@@ -6,9 +6,9 @@ use serde_json::Value;
 use super::check::{Finding, Judged, Verdict};
 use super::client::known;
 use super::facts::{Answer, Facts, Missing, asked};
-use super::show::shown;
 use super::survey::parameter;
 use super::tokens::strings;
+use crate::terminal::shown;
 
 /// Where Keycloak sends browsers back to.
 pub(super) fn callback(settings: &Settings) -> String {

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::check::{Finding, Judged, Verdict};
 use super::facts::{Answer, Facts, Missing, asked};
-use super::show::shown;
+use crate::terminal::shown;
 
 /// Seconds between two clocks that are no defect.
 const CLOCK_TOLERANCE: i64 = 5;

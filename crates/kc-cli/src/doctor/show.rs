@@ -4,20 +4,10 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::check::{Check, Finding, Severity, Verdict};
+use crate::terminal::{Paint, shown};
 
-/// As much of a text from the server as is shown.
-const SHOWN: usize = 200;
 /// Letters of the longest name of a check, and a blank.
 const NAME: usize = 22;
-
-/// A text that is not ours: without control characters, and not endless.
-pub(super) fn shown(text: &str) -> String {
-    let mut escaped: String = text.chars().take(SHOWN).flat_map(char::escape_debug).collect();
-    if text.chars().count() > SHOWN {
-        escaped.push('…');
-    }
-    escaped
-}
 
 /// What all checks came to.
 #[derive(Debug)]
@@ -104,11 +94,7 @@ impl Report {
     }
 
     /// For a person.
-    pub(super) fn table(&self, colours: bool) -> String {
-        let paint = |code: &str, text: &str| match colours {
-            true => format!("\x1b[{code}m{text}\x1b[0m"),
-            false => text.to_owned(),
-        };
+    pub(super) fn table(&self, paint: Paint) -> String {
         let mut out = String::new();
         if let (Some(issuer), Some(client)) = (&self.issuer, &self.client_id) {
             out.push_str(&format!("{issuer}, client {}\n", shown(client)));
@@ -117,12 +103,12 @@ impl Report {
         for (check, verdict) in &self.verdicts {
             if check.group != group {
                 group = check.group;
-                out.push_str(&format!("\n{}\n", paint("1", group)));
+                out.push_str(&format!("\n{}\n", paint.bold(group)));
             }
             let (mark, detail) = match verdict {
-                Verdict::Good(detail) => (paint("32", "✓"), detail.as_str()),
-                Verdict::Idle(why) => (paint("2", "-"), why.as_str()),
-                Verdict::Unknown(why) => (paint("2", "-"), why.as_str()),
+                Verdict::Good(detail) => (paint.green("✓"), detail.as_str()),
+                Verdict::Idle(why) => (paint.dim("-"), why.as_str()),
+                Verdict::Unknown(why) => (paint.dim("-"), why.as_str()),
                 Verdict::Found(findings) => {
                     let worst = findings.iter().map(|finding| finding.severity).max();
                     (mark(worst, paint), check.about)
@@ -139,13 +125,13 @@ impl Report {
             if let Verdict::Found(findings) = verdict {
                 for finding in findings {
                     let severity = match finding.severity {
-                        Severity::Error => paint("31", "error"),
-                        Severity::Warning => paint("33", "warning"),
-                        Severity::Note => paint("36", "note"),
+                        Severity::Error => paint.red("error"),
+                        Severity::Warning => paint.yellow("warning"),
+                        Severity::Note => paint.cyan("note"),
                     };
                     out.push_str(&format!("      {severity}: {}\n", finding.found));
                     out.push_str(&format!("      {}\n", finding.means));
-                    out.push_str(&format!("      {} {}\n", paint("1", "→"), finding.remedy));
+                    out.push_str(&format!("      {} {}\n", paint.bold("→"), finding.remedy));
                 }
             }
         }
@@ -154,11 +140,11 @@ impl Report {
     }
 }
 
-fn mark(worst: Option<Severity>, paint: impl Fn(&str, &str) -> String) -> String {
+fn mark(worst: Option<Severity>, paint: Paint) -> String {
     match worst {
-        Some(Severity::Error) => paint("31", "✗"),
-        Some(Severity::Warning) => paint("33", "!"),
-        Some(Severity::Note) | None => paint("36", "!"),
+        Some(Severity::Error) => paint.red("✗"),
+        Some(Severity::Warning) => paint.yellow("!"),
+        Some(Severity::Note) | None => paint.cyan("!"),
     }
 }
 

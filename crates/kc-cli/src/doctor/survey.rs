@@ -19,8 +19,8 @@ use serde_json::Value;
 use super::courier::Courier;
 use super::facts::{Admin, Answer, Asked, Facts, Missing};
 use super::login::{backchannel, backchannel_uri, callback, post_logout};
-use super::progress::Step;
 use crate::admin::{self, Access, encoded};
+use crate::progress::Step;
 use crate::token::verify::FileKeys;
 
 /// Beyond, an authorization export is none.

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::check::{ALL, Severity, Verdict};
 use super::facts::{Admin, Answer, Asked, Facts, Missing};
 use super::show::Report;
+use crate::terminal::Paint;
 
 const URL: &str = "https://id.example.com";
 const ISSUER: &str = "https://id.example.com/realms/shop";
@@ -148,10 +149,10 @@ fn client_with(name: &str, value: Value) -> Facts {
 fn where_everything_is_right_there_is_no_finding_and_nothing_is_left_unchecked() {
     let facts = facts();
     assert_eq!(found(&facts), []);
-    let text = report(&facts).table(false);
+    let text = report(&facts).table(Paint(false));
     assert!(!text.contains("not checked:") && !text.contains('\x1b'), "{text}");
     assert_eq!(report(&facts).severity(), None);
-    assert!(report(&facts).table(true).contains("\x1b[32m✓\x1b[0m issuer"));
+    assert!(report(&facts).table(Paint(true)).contains("\x1b[32m✓\x1b[0m issuer"));
 }
 
 #[test]
@@ -265,7 +266,7 @@ fn what_comes_of_another_finding_is_not_told_twice() {
         ..facts()
     };
     one(&facts, "audience-mapper", Severity::Error, &["account", "Included Client Audience svc"]);
-    let table = report(&facts).table(false);
+    let table = report(&facts).table(Paint(false));
     for line in
         ["not checked: it is not: audience-mapper says why", "the audience comes first (audience-mapper)"]
     {
@@ -319,7 +320,7 @@ fn a_client_without_a_service_account_has_its_audience_by_its_mappers() {
             userinfo: missing(),
             ..client_with("protocolMappers", mapper(audience))
         };
-        let table = report(&facts).table(false);
+        let table = report(&facts).table(Paint(false));
         assert!(table.contains(line), "{table}");
         let found = found(&facts);
         assert!(
@@ -383,7 +384,10 @@ fn without_the_standard_flow_nothing_about_logins_is_asked() {
         ..client_with("attributes", json!({}))
     };
     assert_eq!(found(&facts), []);
-    assert_eq!(report(&facts).table(false).matches("not needed: the client logs nobody in").count(), 5);
+    assert_eq!(
+        report(&facts).table(Paint(false)).matches("not needed: the client logs nobody in").count(),
+        5
+    );
 }
 
 #[test]
@@ -426,7 +430,7 @@ fn whoever_may_not_look_is_told_which_role_is_missing_and_the_rest_is_not_checke
         *realm = Err(why);
     }
     one(&facts, "admin-access", Severity::Warning, &["(403)", "They lack view-realm"]);
-    let table = report(&facts).table(false);
+    let table = report(&facts).table(Paint(false));
     assert!(
         table.contains("  - brute-force           not checked: whoever the admin token is for"),
         "{table}"

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::check::{Finding, Judged, Verdict};
 use super::client::proven;
 use super::facts::{Facts, NEEDS_ADMIN, asked};
-use super::show::shown;
+use crate::terminal::shown;
 
 /// Seconds that an access token may live without a finding.
 const LIFETIMES: std::ops::RangeInclusive<i64> = 300..=900;

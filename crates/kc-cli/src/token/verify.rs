@@ -182,8 +182,9 @@ impl Command {
         };
         let issuer = self.issuer.clone().unwrap_or_default();
         let audience = self.audience.clone().unwrap_or_default();
-        let mut builder =
-            JwtValidator::builder(issuer, audience, keys(&self.jwks)?).leeway(self.leeway).clock(clock);
+        let mut builder = JwtValidator::builder(issuer, audience, keys(&self.jwks, "kc token verify")?)
+            .leeway(self.leeway)
+            .clock(clock);
         if let Some(algorithms) = &self.algorithms {
             builder = builder.algorithms(algorithms.iter().copied());
         }
@@ -231,7 +232,7 @@ async fn judge(validator: &JwtValidator, token: &[u8]) -> Verdict {
     }
 }
 
-fn keys(file: &Path) -> Result<Arc<dyn KeySource>, String> {
+pub(crate) fn keys(file: &Path, command: &str) -> Result<Arc<dyn KeySource>, String> {
     let named = |why: String| format!("--jwks {}: {why}", file.display());
     let document = std::fs::read(file).map_err(|error| named(error.to_string()))?;
     let Ok(json) = serde_json::from_slice::<Value>(&document) else {
@@ -249,7 +250,7 @@ fn keys(file: &Path) -> Result<Arc<dyn KeySource>, String> {
     let set = match KeySet::from_jwks(&document, 0) {
         Ok(set) => set,
         Err(why) => {
-            eprintln!("kc token verify: {}: no token can be good", named(why.to_string()));
+            eprintln!("{command}: {}: no token can be good", named(why.to_string()));
             KeySet::new(Vec::new(), 0)
         }
     };
@@ -273,7 +274,7 @@ impl KeySource for FileKeys {
     }
 }
 
-fn list(text: &str, option: &str) -> Result<Vec<String>, String> {
+pub(crate) fn list(text: &str, option: &str) -> Result<Vec<String>, String> {
     let items: Vec<String> = text.split(',').map(|item| item.trim().to_owned()).collect();
     if items.iter().any(String::is_empty) {
         return Err(format!(
@@ -293,12 +294,12 @@ fn list_of_algorithms(text: &str) -> Result<Vec<Algorithm>, String> {
         .collect()
 }
 
-fn time(text: &str) -> Result<UnixTime, String> {
+pub(crate) fn time(text: &str) -> Result<UnixTime, String> {
     let secs = text.parse().ok().and_then(UnixTime::from_secs_f64);
     secs.ok_or_else(|| format!("--at {text:?} is no number of seconds since 1970"))
 }
 
-fn seconds(text: &str) -> Result<Duration, String> {
+pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
     let secs = text.parse().ok().filter(|secs| *secs <= 300);
     secs.map(Duration::from_secs).ok_or_else(|| format!("--leeway {text:?} is no whole number from 0 to 300"))
 }

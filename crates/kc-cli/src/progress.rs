@@ -6,16 +6,16 @@ use std::time::Duration;
 
 /// What is being asked now.
 #[derive(Debug, Default)]
-pub(super) struct Step(Cell<&'static str>);
+pub(crate) struct Step(Cell<&'static str>);
 
 impl Step {
-    pub(super) fn is(&self, what: &'static str) {
+    pub(crate) fn is(&self, what: &'static str) {
         self.0.set(what);
     }
 }
 
 /// Waits for `work`; from the second second on, a line on standard error says what for, if that is a terminal.
-pub(super) async fn shown<T>(step: &Step, work: impl Future<Output = T>) -> T {
+pub(crate) async fn shown<T>(command: &str, step: &Step, work: impl Future<Output = T>) -> T {
     if !std::io::stderr().is_terminal() {
         return work.await;
     }
@@ -25,20 +25,20 @@ pub(super) async fn shown<T>(step: &Step, work: impl Future<Output = T>) -> T {
         match tokio::time::timeout(Duration::from_secs(1), &mut work).await {
             Ok(done) => {
                 if waited {
-                    say("");
+                    say(command, "");
                 }
                 return done;
             }
             Err(_) => {
                 waited = true;
-                say(step.0.get());
+                say(command, step.0.get());
             }
         }
     }
 }
 
-fn say(what: &str) {
-    let text = if what.is_empty() { String::new() } else { format!("kc doctor: asking for {what} …") };
+fn say(command: &str, what: &str) {
+    let text = if what.is_empty() { String::new() } else { format!("{command}: asking for {what} …") };
     // Nothing is lost with it.
     let _ = write!(std::io::stderr(), "\r\x1b[K{text}");
 }
