@@ -87,7 +87,7 @@ pub(crate) fn access(
     }
 }
 
-fn secret_in(option: &str, path: &Path) -> Result<Secret, String> {
+pub(crate) fn secret_in(option: &str, path: &Path) -> Result<Secret, String> {
     let text = file(path).map_err(|why| format!("{option} {why}"))?;
     let text = String::from_utf8(text).map_err(|_| format!("{option} {} is not UTF-8", path.display()))?;
     match text.trim() {

@@ -153,10 +153,10 @@ async fn header(looked: &mut Looked, probe: &Probe<'_>, parts: &Parts<'_>) {
         return looked.say("algorithm", Mark::Unseen, "because the header names none");
     };
     match probe.header(&parts::encoded(&json!({ "alg": alg }))).await {
-        Some(error) => {
+        Some(error @ TokenError::UnsupportedAlgorithm) => {
             looked.say("algorithm", Mark::Bad(error.code()), format!("{} is not accepted", shown(alg)))
         }
-        None => looked.say("algorithm", Mark::Good, shown(alg)),
+        _ => looked.say("algorithm", Mark::Good, shown(alg)),
     }
 }
 

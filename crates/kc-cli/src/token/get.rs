@@ -1,0 +1,159 @@
+//! `kc token get`.
+
+mod device;
+mod grant;
+mod password;
+
+use std::ffi::OsString;
+use std::io::Write as _;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use kc_core::Keycloak;
+use kc_core::audit::NoAudit;
+use kc_core::client::ClientAuthentication;
+use kc_core::settings::{KeycloakServer, Settings};
+use kc_core::users::MemoryUsers;
+use serde_json::Value;
+
+use self::device::Device;
+use self::grant::{Failure, Tokens, Way};
+use crate::authz::options::Line;
+use crate::progress;
+use crate::terminal::written;
+
+const HELP: &str = "\
+Gets an access token from the realm of the settings, for curl for one, and prints it and nothing else.
+
+Usage: kc token get [OPTIONS]                    the client's own token (client credentials, RFC 6749 §4.4)
+       kc token get --device [OPTIONS]           a person's, who logs in with any browser (RFC 8628)
+       kc token get --user NAME [OPTIONS]        a user's, by their password (RFC 6749 §4.3)
+
+Server and realm are those of the service: the environment, .env of this folder, and the file that KEYCLOAK_CONFIG names, as
+docs/configuration.md says. So is the client, with its secret, key or certificate, unless --client names another.
+
+A password is asked for at the terminal, or read from a file; it is no option, because others on the machine would see it. That
+way of logging in is for development: it passes by the login page and its second factor, and RFC 9700 forbids it. The client
+needs \"Direct access grants\" for it, which should be off at every client of a realm in production.
+
+Options:
+      --client ID             Another client: a public one, unless its secret is given
+      --secret-file FILE      The secret of --client; - is standard input
+      --scope SCOPE           More scopes, with blanks between them
+      --device                Prints where to log in, on standard error, and waits until that is done
+      --user NAME             The user's name
+      --password-file FILE    Their password; - is standard input. Default: it is asked for
+      --json                  The whole answer of the token endpoint, without the refresh token
+      --with-refresh-token    With it. Whoever has it gets tokens without logging in: keep it as a password
+  -h, --help                  This text
+
+Exit code: 0 there is a token, 1 Keycloak refused it, or nobody logged in in time; 2 the command line or the settings are wrong,
+or Keycloak gave no answer.
+
+Examples:
+  curl -H \"Authorization: Bearer $(kc token get)\" http://localhost:8000/orders
+  kc token get --device --client shop-cli --scope orders > token.txt
+  kc token get --user alice | kc explain --role clerk -
+";
+
+const WITH_VALUE: [&str; 5] = ["--client", "--secret-file", "--scope", "--user", "--password-file"];
+const WITHOUT: [&str; 3] = ["--device", "--json", "--with-refresh-token"];
+
+/// Runs the command; `arguments` are those after its name.
+pub(super) fn main(mut arguments: impl Iterator<Item = OsString>) -> ExitCode {
+    match run(&mut arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("kc token get: {failure}");
+            ExitCode::from(failure.exit_code())
+        }
+    }
+}
+
+fn run(arguments: &mut dyn Iterator<Item = OsString>) -> Result<(), Failure> {
+    let Some(line) = Line::read(arguments, &WITH_VALUE, &WITHOUT)? else {
+        return Ok(written(HELP)?);
+    };
+    line.nothing_else()?;
+    if line.has("--with-refresh-token") && !line.has("--json") {
+        return Err("--with-refresh-token goes with --json; see --help".to_owned().into());
+    }
+    let user = line.one("--user")?;
+    if user.is_some() && line.has("--device") {
+        return Err("--device and --user are two ways to log in: choose one; see --help".to_owned().into());
+    }
+    if user.is_none() && line.one("--password-file")?.is_some() {
+        return Err("--password-file needs --user; see --help".to_owned().into());
+    }
+    let settings = Settings::from_env().map_err(|error| error.to_string())?;
+    let server = settings.keycloak().map_err(|error| error.to_string())?;
+    let way = match (&user, line.has("--device")) {
+        (Some(_), _) => Way::Password,
+        (None, true) => Way::Device,
+        (None, false) => Way::ClientCredentials,
+    };
+    let client = client(&line, server, way)?;
+    let scope = line.one("--scope")?;
+    let password = user.as_deref().map(|user| password::of(user, &line)).transpose()?;
+
+    // For its transport, which is set up as a service's.
+    let keycloak = Keycloak::builder().audit(Arc::new(NoAudit)).users(Arc::new(MemoryUsers::default()));
+    let keycloak = keycloak.build(&settings).map_err(|error| error.to_string())?;
+    let tokens = Tokens::new(Arc::clone(&keycloak.parts().transport), server, client, way)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| format!("nothing can be run here: {error}"))?;
+    let step = progress::Step::default();
+    step.is("a token");
+    let answer = runtime.block_on(async {
+        match (&user, &password) {
+            (Some(user), Some(password)) => {
+                let asking = tokens.by_password(user, password, scope.as_deref());
+                progress::shown("kc token get", &step, asking).await
+            }
+            _ if way == Way::Device => {
+                Device::begin(&tokens, scope.as_deref()).await?.wait(&tokens, &mut std::io::stderr()).await
+            }
+            _ => progress::shown("kc token get", &step, tokens.of_the_client(scope.as_deref())).await,
+        }
+    })?;
+    let _ = std::io::stderr().flush();
+    Ok(written(&printed(answer, &line)?)?)
+}
+
+/// The token, or the answer that it is in.
+fn printed(mut answer: Value, line: &Line) -> Result<String, Failure> {
+    let token = answer.get("access_token").and_then(Value::as_str);
+    let token = token.ok_or_else(|| grant::nonsense("there is no access_token in it"))?.to_owned();
+    if !line.has("--json") {
+        return Ok(format!("{token}\n"));
+    }
+    if let Some(members) = answer.as_object_mut()
+        && !line.has("--with-refresh-token")
+    {
+        members.remove("refresh_token");
+    }
+    Ok(format!("{answer:#}\n"))
+}
+
+fn client(line: &Line, server: &KeycloakServer, way: Way) -> Result<ClientAuthentication, Failure> {
+    let secret = line.one("--secret-file")?;
+    let client = match (line.one("--client")?, secret) {
+        (None, None) => server.client_authentication(),
+        (None, Some(_)) => return Err("--secret-file needs --client; see --help".to_owned().into()),
+        (Some(id), Some(path)) => {
+            let secret = crate::admin::secret_in("--secret-file", path.as_ref())?;
+            ClientAuthentication::client_secret_post(id, secret)
+        }
+        (Some(id), None) if id == server.client_id() => server.client_authentication(),
+        (Some(id), None) => ClientAuthentication::public(id),
+    };
+    if way == Way::ClientCredentials && !client.is_confidential() {
+        let id = client.client_id();
+        let why = format!(
+            "the client {id:?} has no secret, no key and no certificate in the settings, so it gets no token of its own: set \
+             KEYCLOAK_CLIENT_SECRET (Clients > {id} > Credentials > Client Secret), or let a person log in: --device"
+        );
+        return Err(why.into());
+    }
+    Ok(client)
+}
