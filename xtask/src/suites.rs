@@ -81,10 +81,12 @@ pub(crate) const ALL: &[Suite] = &[
 /// The package whose tests all need a real Keycloak.
 const KEYCLOAK_PACKAGE: &str = "keycloak-tests";
 /// Tests of other packages that need one: an export compared with a file; broken configurations and what is said of them;
+/// logins at another device;
 /// what the embedded issuer answers, compared; and several replicas.
-const KEYCLOAK_TESTS: [(&str, &str); 4] = [
+const KEYCLOAK_TESTS: [(&str, &str); 5] = [
     ("kc-cli", "diff_at_keycloak"),
     ("kc-cli", "doctor_at_keycloak"),
+    ("kc-cli", "token_get_at_keycloak"),
     ("kc-dev", "agrees_with_keycloak"),
     ("replicas-tests", "replicas_at_keycloak"),
 ];

@@ -51,6 +51,8 @@ Options:
       --json              One object, for programs
   -h, --help              This text
 
+Not known here, but to the running service: local users in its data base, sessions that it saw ending, rules in its code.
+
 Neither the token nor its signature is ever printed. Marks: ✓ good, ✗ a reason to refuse it, - not looked at or nothing to say.
 Colours are for terminals, unless NO_COLOR is set.
 
@@ -58,7 +60,7 @@ Exit code: 0 accepted, and the rules asked for let it pass; 1 not; 2 the command
 be found out.
 
 Examples:
-  kc token get | kc explain -
+  kc token get --user alice | kc explain -
   kc explain --role orders-read - < token.txt
   kc explain --jwks keys.json --issuer https://id.example.com/realms/shop --audience orders --at 1795310500 - < token.txt
 ";

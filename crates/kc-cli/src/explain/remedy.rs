@@ -43,7 +43,6 @@ mod tests {
     #[test]
     fn every_code_has_words_on_what_to_do() {
         for code in Problem::codes() {
-            let code: &str = code.as_ref();
             let text = of(code).unwrap_or_else(|| panic!("{code}"));
             assert!(!text.is_empty() && !text.contains("]("), "{code}: {text}");
         }

@@ -56,8 +56,10 @@ impl Looked {
             return;
         }
         let (name, unknown) = owner(error);
-        let mark = if unknown { Mark::Unseen } else { Mark::Bad(code) };
-        let detail = error.to_string();
+        let (mark, detail) = match unknown {
+            true => (Mark::Unseen, format!("because {error}")),
+            false => (Mark::Bad(code), error.to_string()),
+        };
         match self.steps.iter_mut().find(|step| step.name == name) {
             Some(step) => (step.mark, step.detail) = (mark, detail),
             None => self.say(name, mark, detail),
@@ -213,7 +215,12 @@ async fn claims(looked: &mut Looked, judge: &Judge, probe: &Probe<'_>, parts: &P
         }
     }
     match misshapen.as_slice() {
-        [] => looked.say("claims", Mark::Good, "those that are read have the shape they should"),
+        [] => {
+            let vouched = looked.steps.iter().any(|step| step.name == "signature" && step.mark == Mark::Good);
+            let whose = if vouched { "" } else { "; nobody vouches for what they say" };
+            let detail = format!("those that are read have the shape they should{whose}");
+            looked.say("claims", Mark::Good, detail);
+        }
         some => {
             let code = TokenError::MalformedClaim { claim: "", expected: "" }.code();
             let texts: Vec<&str> = some.iter().map(|(_, text)| text.as_str()).collect();
@@ -325,7 +332,7 @@ fn introspection(
 fn revoked(looked: &mut Looked, judge: &Judge, outcome: &Result<Principal, AuthError>) {
     match outcome {
         Ok(_) if judge.asks_the_realm() => {
-            looked.say("revoked", Mark::Good, "it is not older than the realm's not-before");
+            looked.say("revoked", Mark::Good, "nothing is known against it (the realm's not-before)");
         }
         Ok(_) => looked.say("revoked", Mark::Unseen, "because the realm is not asked for its not-before"),
         Err(_) => looked.say("revoked", Mark::Unseen, "because the token is refused before"),
