@@ -12,6 +12,7 @@ use std::sync::Arc;
 use kc_core::Keycloak;
 use kc_core::audit::NoAudit;
 use kc_core::client::ClientAuthentication;
+use kc_core::secret::Secret;
 use kc_core::settings::{KeycloakServer, Settings};
 use kc_core::users::MemoryUsers;
 use serde_json::Value;
@@ -99,7 +100,7 @@ fn run(arguments: &mut dyn Iterator<Item = OsString>) -> Result<(), Failure> {
     // For its transport, which is set up as a service's.
     let keycloak = Keycloak::builder().audit(Arc::new(NoAudit)).users(Arc::new(MemoryUsers::default()));
     let keycloak = keycloak.build(&settings).map_err(|error| error.to_string())?;
-    let tokens = Tokens::new(Arc::clone(&keycloak.parts().transport), server, client, way)?;
+    let tokens = Tokens::new(Arc::clone(&keycloak.parts().transport), server, client, way);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| format!("nothing can be run here: {error}"))?;
     let step = progress::Step::default();
@@ -135,17 +136,23 @@ fn printed(mut answer: Value, line: &Line) -> Result<String, Failure> {
     Ok(format!("{answer:#}\n"))
 }
 
-fn client(line: &Line, server: &KeycloakServer, way: Way) -> Result<ClientAuthentication, Failure> {
+/// Who asks, and their secret if they have one.
+fn client(
+    line: &Line,
+    server: &KeycloakServer,
+    way: Way,
+) -> Result<(ClientAuthentication, Option<Secret>), Failure> {
+    let own = || (server.client_authentication(), server.client_secret().cloned());
     let secret = line.one("--secret-file")?;
-    let client = match (line.one("--client")?, secret) {
-        (None, None) => server.client_authentication(),
+    let (client, secret) = match (line.one("--client")?, secret) {
+        (None, None) => own(),
         (None, Some(_)) => return Err("--secret-file needs --client; see --help".to_owned().into()),
         (Some(id), Some(path)) => {
             let secret = crate::admin::secret_in("--secret-file", path.as_ref())?;
-            ClientAuthentication::client_secret_post(id, secret)
+            (ClientAuthentication::client_secret_post(id, secret.clone()), Some(secret))
         }
-        (Some(id), None) if id == server.client_id() => server.client_authentication(),
-        (Some(id), None) => ClientAuthentication::public(id),
+        (Some(id), None) if id == server.client_id() => own(),
+        (Some(id), None) => (ClientAuthentication::public(id), None),
     };
     if way == Way::ClientCredentials && !client.is_confidential() {
         let id = client.client_id();
@@ -155,5 +162,5 @@ fn client(line: &Line, server: &KeycloakServer, way: Way) -> Result<ClientAuthen
         );
         return Err(why.into());
     }
-    Ok(client)
+    Ok((client, secret))
 }

@@ -13,6 +13,9 @@ use serde_json::Value;
 
 use crate::terminal::shown;
 
+/// Parameters that are for the server alone.
+const SECRETS: [&str; 3] = ["code_verifier", "device_code", "password"];
+
 /// How a token is got.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Way {
@@ -69,24 +72,26 @@ pub(super) struct Tokens {
     client: ClientAuthentication,
     realm: String,
     way: Way,
+    /// What a server that repeats its questions must not bring to the screen.
+    secret: Option<Secret>,
 }
 
 impl Tokens {
     pub(super) fn new(
         transport: Arc<dyn Transport>,
         server: &KeycloakServer,
-        client: ClientAuthentication,
+        (client, secret): (ClientAuthentication, Option<Secret>),
         way: Way,
-    ) -> Result<Self, Failure> {
+    ) -> Self {
         let realm = server.realm().to_owned();
-        Ok(Self { transport, endpoint: server.endpoints().token(), client, realm, way })
+        Self { transport, endpoint: server.endpoints().token(), client, realm, way, secret }
     }
 
     #[cfg(test)]
     pub(super) fn at(transport: Arc<dyn Transport>, way: Way) -> Self {
         let (endpoint, realm) = ("http://kc.test/realms/shop/protocol/openid-connect/token", "shop");
         let client = ClientAuthentication::public("cli");
-        Self { transport, endpoint: endpoint.to_owned(), client, realm: realm.to_owned(), way }
+        Self { transport, endpoint: endpoint.to_owned(), client, realm: realm.to_owned(), way, secret: None }
     }
 
     pub(super) async fn of_the_client(&self, scope: Option<&str>) -> Result<Value, Failure> {
@@ -134,8 +139,12 @@ impl Tokens {
         if status == StatusCode::OK {
             return body.filter(Value::is_object).map(Ok).ok_or_else(|| nonsense("it is no JSON object"));
         }
+        let sent = form.iter().filter(|(name, _)| SECRETS.contains(name)).map(|(_, value)| *value);
+        let secrets: Vec<&str> = sent.chain(self.secret.as_ref().map(Secret::expose)).collect();
         let text = |name: &str| -> String {
-            body.as_ref().and_then(|body| body.get(name)?.as_str()).map(shown).unwrap_or_default()
+            let text = body.as_ref().and_then(|body| body.get(name)?.as_str());
+            let text = text.filter(|text| !secrets.iter().any(|secret| text.contains(secret)));
+            text.map(shown).unwrap_or_default()
         };
         Ok(Err(Refusal { status, code: text("error"), description: text("error_description") }))
     }

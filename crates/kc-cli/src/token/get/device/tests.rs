@@ -119,3 +119,14 @@ async fn a_flow_that_is_off_is_told_in_clicks_and_an_answer_without_codes_is_non
     assert!(failure.to_string().contains("there is no device_code"), "{failure}");
     assert_eq!(failure.exit_code(), 2);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_repeats_what_it_was_sent_does_not_bring_it_to_the_screen() {
+    let echo = json!({ "error": "invalid_request", "error_description": "bad parameter device-secret" });
+    let (outcome, ..) = login(vec![codes(60), Some((400, echo))]).await;
+    let failure = outcome.unwrap_err();
+    assert!(
+        failure.to_string().contains("invalid_request") && !failure.to_string().contains("secret"),
+        "{failure}"
+    );
+}
