@@ -51,6 +51,7 @@ impl Setup {
 async fn the_token_alone_is_printed_and_the_service_accepts_it() {
     let setup = Setup::new().await;
     let own = setup.got(&[], "");
+    assert!(setup.got(&["--grant", "client-credentials"], "").starts_with("eyJ"));
     assert_eq!(own.matches('\n').count(), 1);
     assert_eq!(setup.kc(&[], &["explain", "-"], &own).status.code(), Some(0));
     let alices = setup.got(&["--user", "alice", "--password-file", "-"], "alice\n");
@@ -111,6 +112,9 @@ async fn what_cannot_be_done_says_why_and_exits_with_2() {
         (&[], &["--user", "alice"], "there is no terminal"),
         (&[], &["--user", "alice", "--password-file", "-"], "is empty"),
         (&[], &["--user", "alice", "--device"], "choose one"),
+        (&[], &["--grant", "password"], "--grant password needs --user"),
+        (&[], &["--grant", "client-credentials", "--user", "alice"], "goes with neither --user"),
+        (&[], &["--grant", "implicit"], "none of client-credentials, device, password"),
         (&[], &["--password-file", "-"], "--password-file needs --user"),
         (&[], &["--with-refresh-token"], "goes with --json"),
         (&[], &["--secret-file", "x"], "--secret-file needs --client"),

@@ -5,7 +5,6 @@ mod grant;
 mod password;
 
 use std::ffi::OsString;
-use std::io::Write as _;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -41,6 +40,7 @@ Options:
       --client ID             Another client: a public one, unless its secret is given
       --secret-file FILE      The secret of --client; - is standard input
       --scope SCOPE           More scopes, with blanks between them
+      --grant GRANT           client-credentials, device or password. Default: by --device and --user, else client-credentials
       --device                Prints where to log in, on standard error, and waits until that is done
       --user NAME             The user's name
       --password-file FILE    Their password; - is standard input. Default: it is asked for
@@ -57,7 +57,8 @@ Examples:
   kc token get --user alice | kc explain --role clerk -
 ";
 
-const WITH_VALUE: [&str; 5] = ["--client", "--secret-file", "--scope", "--user", "--password-file"];
+const WITH_VALUE: [&str; 6] =
+    ["--client", "--grant", "--secret-file", "--scope", "--user", "--password-file"];
 const WITHOUT: [&str; 3] = ["--device", "--json", "--with-refresh-token"];
 
 /// Runs the command; `arguments` are those after its name.
@@ -80,19 +81,12 @@ fn run(arguments: &mut dyn Iterator<Item = OsString>) -> Result<(), Failure> {
         return Err("--with-refresh-token goes with --json; see --help".to_owned().into());
     }
     let user = line.one("--user")?;
-    if user.is_some() && line.has("--device") {
-        return Err("--device and --user are two ways to log in: choose one; see --help".to_owned().into());
-    }
+    let way = way(&line, user.is_some())?;
     if user.is_none() && line.one("--password-file")?.is_some() {
         return Err("--password-file needs --user; see --help".to_owned().into());
     }
     let settings = Settings::from_env().map_err(|error| error.to_string())?;
     let server = settings.keycloak().map_err(|error| error.to_string())?;
-    let way = match (&user, line.has("--device")) {
-        (Some(_), _) => Way::Password,
-        (None, true) => Way::Device,
-        (None, false) => Way::ClientCredentials,
-    };
     let client = client(&line, server, way)?;
     let scope = line.one("--scope")?;
     let password = user.as_deref().map(|user| password::of(user, &line)).transpose()?;
@@ -117,8 +111,36 @@ fn run(arguments: &mut dyn Iterator<Item = OsString>) -> Result<(), Failure> {
             _ => progress::shown("kc token get", &step, tokens.of_the_client(scope.as_deref())).await,
         }
     })?;
-    let _ = std::io::stderr().flush();
     Ok(written(&printed(answer, &line)?)?)
+}
+
+/// By `--grant`, or by the options that only one of the ways has.
+fn way(line: &Line, user: bool) -> Result<Way, Failure> {
+    let way = match (user, line.has("--device")) {
+        (true, true) => {
+            return Err("--device and --user are two ways to log in: choose one; see --help"
+                .to_owned()
+                .into());
+        }
+        (true, false) => Way::Password,
+        (false, true) => Way::Device,
+        (false, false) => Way::ClientCredentials,
+    };
+    match (line.one("--grant")?.as_deref(), way) {
+        (None, way)
+        | (Some("client-credentials"), way @ Way::ClientCredentials)
+        | (Some("device"), way @ Way::Device)
+        | (Some("password"), way @ Way::Password) => Ok(way),
+        (Some("device"), Way::ClientCredentials) => Ok(Way::Device),
+        (Some("password"), _) => Err("--grant password needs --user; see --help".to_owned().into()),
+        (Some(known @ ("client-credentials" | "device")), _) => {
+            Err(format!("--grant {known} goes with neither --user nor another way; see --help").into())
+        }
+        (Some(other), _) => {
+            Err(format!("--grant {other:?} is none of client-credentials, device, password; see --help")
+                .into())
+        }
+    }
 }
 
 /// The token, or the answer that it is in.
