@@ -83,7 +83,7 @@ impl Report {
             if let (Some(test), Some((binary, _))) = (heading(line), running.as_ref()) {
                 let (binary, test) = (binary.clone(), test.to_owned());
                 report.failures.extend(failure.replace(TestFailure { binary, test, said: Vec::new() }));
-            } else if line == "failures:" || line.starts_with("test result: ") {
+            } else if matches!(line, "failures:" | "stack backtrace:") || line.starts_with("test result: ") {
                 report.failures.extend(failure.take());
             } else if let Some(failure) = &mut failure {
                 failure.hear(line);
@@ -154,7 +154,7 @@ mod tests {
     fn a_failed_test_is_named_with_the_beginning_of_what_it_printed() {
         let output = "     Running tests/guard.rs (target/debug/deps/guard-2b)\n\nrunning 3 tests\ntest a ... ok\n\
             test b ... FAILED\ntest c ... FAILED\n\nfailures:\n\n---- b stdout ----\n\nthread 'b' panicked at a.rs:1:1:\n\
-            left is not right\n\n\n---- c ----\nno\n\nfailures:\n    b\n    c\n\n\
+            left is not right\nstack backtrace:\n   0: rust_begin_unwind\n\n\n---- c ----\nno\n\nfailures:\n    b\n    c\n\n\
             test result: FAILED. 1 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s\n";
         let failures = Report::read(output).failures;
         let read: Vec<_> =
