@@ -1,8 +1,9 @@
 #![cfg(test)]
 //! `kc authz`, as whoever types it sees it.
 
-use std::io::Write as _;
-use std::process::{Command, Output, Stdio};
+mod kc;
+
+use std::process::Output;
 
 use serde_json::{Value, json};
 
@@ -30,20 +31,9 @@ impl Setup {
     }
 
     fn run(&self, arguments: &[&str], input: &str) -> (String, String, i32) {
-        let mut kc = Command::new(env!("CARGO_BIN_EXE_kc"))
-            .arg("authz")
-            .args(arguments)
-            .current_dir(self.folder.path())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let (mut stdin, input) = (kc.stdin.take().unwrap(), input.to_owned());
-        // Beside the reading: both sides may have more to say than a pipe holds. Who does not read is not written to.
-        let writer = std::thread::spawn(move || drop(stdin.write_all(input.as_bytes())));
-        let Output { status, stdout, stderr } = kc.wait_with_output().unwrap();
-        writer.join().unwrap();
+        let arguments = [&["authz"], arguments].concat();
+        let Output { status, stdout, stderr } =
+            kc::run(self.folder.path(), &[], &arguments, input.as_bytes());
         (String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap(), status.code().unwrap())
     }
 

@@ -1,8 +1,9 @@
 #![cfg(test)]
 //! `kc explain`, as whoever types it sees it.
 
-use std::io::Write as _;
-use std::process::{Command, Output, Stdio};
+mod kc;
+
+use std::process::Output;
 use std::sync::Arc;
 
 use kc_core::keys::PinnedKeys;
@@ -30,23 +31,13 @@ impl Setup {
     }
 
     fn run(&self, variables: &[(&str, &str)], options: &[&str], token: &str) -> Output {
-        let mut kc = Command::new(env!("CARGO_BIN_EXE_kc"))
-            .arg("explain")
-            .args(options)
-            .env_clear()
-            .env("KEYCLOAK_URL", self.issuer.base_url())
-            .env("KEYCLOAK_REALM", self.issuer.realm())
-            .env("KEYCLOAK_CLIENT_ID", "api")
-            .envs(variables.iter().copied())
-            .current_dir(self.folder.path())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        // Who does not read is not written to.
-        let _ = kc.stdin.take().unwrap().write_all(token.as_bytes());
-        kc.wait_with_output().unwrap()
+        let service = [
+            ("KEYCLOAK_URL", self.issuer.base_url()),
+            ("KEYCLOAK_REALM", self.issuer.realm()),
+            ("KEYCLOAK_CLIENT_ID", "api"),
+        ];
+        let variables = [&service, variables].concat();
+        kc::run(self.folder.path(), &variables, &[&["explain"], options].concat(), token.as_bytes())
     }
 
     fn explained(&self, variables: &[(&str, &str)], options: &[&str], token: &str) -> Explained {

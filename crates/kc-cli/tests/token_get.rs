@@ -1,8 +1,9 @@
 #![cfg(test)]
 //! `kc token get` at the embedded issuer, as whoever types it sees it.
 
-use std::io::Write as _;
-use std::process::{Command, Output, Stdio};
+mod kc;
+
+use std::process::Output;
 
 use kc_dev::{DevIssuer, Endpoint, Fault};
 use serde_json::Value;
@@ -19,23 +20,13 @@ impl Setup {
     }
 
     fn kc(&self, variables: &[(&str, &str)], arguments: &[&str], input: &str) -> Output {
-        let mut kc = Command::new(env!("CARGO_BIN_EXE_kc"))
-            .args(arguments)
-            .env_clear()
-            .env("KEYCLOAK_URL", self.issuer.base_url())
-            .env("KEYCLOAK_REALM", self.issuer.realm())
-            .env("KEYCLOAK_CLIENT_ID", "api")
-            .env("KEYCLOAK_CLIENT_SECRET", "api-secret")
-            .envs(variables.iter().copied())
-            .current_dir(self.folder.path())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        // Who does not read is not written to.
-        let _ = kc.stdin.take().unwrap().write_all(input.as_bytes());
-        kc.wait_with_output().unwrap()
+        let service = [
+            ("KEYCLOAK_URL", self.issuer.base_url()),
+            ("KEYCLOAK_REALM", self.issuer.realm()),
+            ("KEYCLOAK_CLIENT_ID", "api"),
+            ("KEYCLOAK_CLIENT_SECRET", "api-secret"),
+        ];
+        kc::run(self.folder.path(), &[&service, variables].concat(), arguments, input.as_bytes())
     }
 
     /// What stands on standard output; nothing is said beside it.

@@ -1,8 +1,9 @@
 #![cfg(test)]
 //! `kc token verify`, as whoever types it sees it.
 
-use std::io::Write as _;
-use std::process::{Command, Output, Stdio};
+mod kc;
+
+use std::process::Output;
 
 use kc_dev::{Alg, DevIssuer, TokenKind};
 use serde_json::{Value, json};
@@ -28,18 +29,8 @@ impl Setup {
     }
 
     fn run(&self, options: &[&str], input: &[u8]) -> Output {
-        let mut kc = Command::new(env!("CARGO_BIN_EXE_kc"))
-            .args(["token", "verify"])
-            .args(options)
-            .current_dir(self.folder.path())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        // Who does not read is not written to.
-        let _ = kc.stdin.take().unwrap().write_all(input);
-        kc.wait_with_output().unwrap()
+        let arguments = [&["token", "verify"], options].concat();
+        kc::run(self.folder.path(), &[], &arguments, input)
     }
 
     /// The verdicts on these lines, and the exit code.
