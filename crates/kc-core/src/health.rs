@@ -137,3 +137,47 @@ impl ServiceTokenReport {
         Self { state, expires_in_seconds: lives_for.map(|left| left.as_secs()), last_error }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::Keycloak;
+    use crate::client::fake_transport::{Answer, FakeTransport};
+    use crate::settings::Settings;
+
+    fn keycloak(answer: Answer) -> Keycloak {
+        let settings = Settings::builder("https://kc.example.com", "shop", "orders").audit_log("off").build();
+        let transport = Arc::new(FakeTransport::new([answer]));
+        Keycloak::builder().transport(transport).build(&settings.unwrap()).unwrap()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn without_keys_a_service_is_not_ready_and_the_report_says_why_in_a_word() {
+        let keycloak = keycloak(Answer::reply(500, "a secret of the server's"));
+        let before = keycloak.health();
+        assert_eq!((before.ready, before.realms[0].keys.last_error), (false, None));
+        keycloak.prefetch().await;
+        assert!(keycloak.service_token().await.is_err());
+        assert_eq!(
+            keycloak.health().with("sessions", true).to_json(),
+            r#"{"ready":false,"realms":[{"realm":"shop","ready":false,"keys":{"state":"missing","count":0,"age_seconds":null,"generation":null,"last_error":"status"},"not_before_age_seconds":null}],"circuits_open":[],"service_token":{"state":"failing","expires_in_seconds":null,"last_error":"refused"},"checks":[{"name":"sessions","ok":true}]}"#
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn keys_that_are_there_make_it_ready_however_old() {
+        // Source: RFC 8037 A.2.
+        let jwks = r#"{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"k","alg":"EdDSA","use":"sig","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#;
+        let keycloak = keycloak(Answer::reply(200, jwks));
+        keycloak.prefetch().await;
+        tokio::time::advance(Duration::from_secs(2 * 3600)).await;
+        let report = keycloak.health();
+        assert!(report.ready);
+        let keys = &report.realms[0].keys;
+        assert_eq!((keys.state, keys.age_seconds, keys.generation), ("stale", Some(7200), Some(1)));
+        tokio::time::advance(Duration::from_secs(24 * 3600)).await;
+        assert!(!keycloak.health().ready);
+    }
+}

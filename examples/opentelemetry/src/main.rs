@@ -14,12 +14,14 @@ use opentelemetry_service::{app, keycloak, subscriber};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let provider =
-        SdkTracerProvider::builder().with_simple_exporter(opentelemetry_stdout::SpanExporter::default()).build();
+    let provider = SdkTracerProvider::builder()
+        .with_simple_exporter(opentelemetry_stdout::SpanExporter::default())
+        .build();
     tracing::subscriber::set_global_default(subscriber(&provider))?;
     let issuer = DevIssuer::start().await?;
     let secret = issuer.client_secret("api").map(Secret::new).ok_or("the demo realm has a client api")?;
-    let settings = Settings::builder(issuer.base_url(), issuer.realm(), "api").client_secret(secret).build()?;
+    let settings =
+        Settings::builder(issuer.base_url(), issuer.realm(), "api").client_secret(secret).build()?;
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
     let token = issuer.token("alice", "api").await?;
     println!("Try it:\n");

@@ -60,17 +60,22 @@ async fn the_trace_of_a_request_goes_on_to_the_issuer() {
     tokio::spawn(async move { axum::serve(listener, app).await });
     let token = issuer.token("alice", "api").await.unwrap();
     let request = reqwest::Client::builder().no_proxy().build().unwrap().get(&url);
-    let request = request.header("traceparent", format!("00-{TRACE}-{PARENT}-01")).header("tracestate", "v=1");
+    let request =
+        request.header("traceparent", format!("00-{TRACE}-{PARENT}-01")).header("tracestate", "v=1");
     let answer = request.header("baggage", "user=alice").bearer_auth(&token).send().await.unwrap();
     assert_eq!(answer.status(), 200, "{}", answer.text().await.unwrap());
 
     let sent = String::from_utf8_lossy(&sent.lock().unwrap()).to_lowercase();
     let heads: Vec<_> = sent.split("\r\n\r\n").filter(|head| head.contains(" http/1.1\r\n")).collect();
     for endpoint in ["/certs", "/token/introspect"] {
-        let head = heads.iter().find(|head| head.lines().any(|line| line.contains(&format!("{endpoint} http/1.1"))));
+        let head =
+            heads.iter().find(|head| head.lines().any(|line| line.contains(&format!("{endpoint} http/1.1"))));
         let head = head.unwrap_or_else(|| panic!("{endpoint} was not asked: {sent}"));
         let parent = head.lines().find_map(|line| line.strip_prefix("traceparent: ")).unwrap();
-        assert!(parent.starts_with(&format!("00-{TRACE}-")) && !parent.contains(PARENT), "{endpoint}: {parent}");
+        assert!(
+            parent.starts_with(&format!("00-{TRACE}-")) && !parent.contains(PARENT),
+            "{endpoint}: {parent}"
+        );
         assert!(head.contains("tracestate: v=1") && !head.contains("baggage"), "{head}");
     }
     provider.force_flush().unwrap();

@@ -48,7 +48,8 @@ impl Metrics {
             Ok(text) if !text.trim().is_empty() => Self::listen(text.trim()).map(Some),
             Ok(_) | Err(std::env::VarError::NotPresent) => Ok(None),
             Err(std::env::VarError::NotUnicode(_)) => {
-                Err("METRICS_LISTEN is not text: give an address and a port, such as 127.0.0.1:9464".to_owned())
+                Err("METRICS_LISTEN is not text: give an address and a port, such as 127.0.0.1:9464"
+                    .to_owned())
             }
         }
     }

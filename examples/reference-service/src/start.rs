@@ -93,7 +93,12 @@ async fn try_start() -> Result<Started, String> {
     eprint!("{}", banner(&settings, &keycloak, embedded.as_ref(), metrics.as_ref()));
     if let Some(metrics) = metrics {
         // Until the end: a service that is told to stop is asked how it is until its last request is answered.
-        tokio::spawn(metrics.serve(Stop::never(), keycloak.clone(), login.clone()));
+        let served = metrics.serve(Stop::never(), keycloak.clone(), login.clone());
+        tokio::spawn(async move {
+            if let Err(error) = served.await {
+                tracing::error!("METRICS_LISTEN is not served: {error}");
+            }
+        });
     }
     let prefetching = keycloak.clone();
     tokio::spawn(async move { prefetching.prefetch().await });

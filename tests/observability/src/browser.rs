@@ -68,7 +68,8 @@ impl Browser {
                 let query = path.split_once('?').unwrap().1;
                 let secret = |name: &str| ["code", "state", "session_state"].contains(&name);
                 let pairs = form_urlencoded::parse(query.as_bytes());
-                self.secrets.extend(pairs.filter(|(name, _)| secret(name)).map(|(_, value)| value.into_owned()));
+                self.secrets
+                    .extend(pairs.filter(|(name, _)| secret(name)).map(|(_, value)| value.into_owned()));
                 return path.to_owned();
             }
             if !location(&answer).is_empty() {

@@ -89,12 +89,12 @@ impl Service {
             assert!(Instant::now() < patience, "it does not say where it listens: {stderr}");
             // The line is there as a whole once the next one has begun.
             let lines = stderr.rsplit_once('\n').map_or("", |(lines, _)| lines);
-            let line = |name: &str| {
-                lines.lines().find_map(|line| Some(line.strip_prefix(name)?.trim().to_owned()))
-            };
+            let line =
+                |name: &str| lines.lines().find_map(|line| Some(line.strip_prefix(name)?.trim().to_owned()));
             if let Some(address) = line("listen ").filter(|_| stderr.contains("keys of http")) {
                 service.url = format!("http://{address}");
-                service.metrics = line("metrics ").unwrap_or_default().trim_end_matches("/metrics").to_owned();
+                service.metrics =
+                    line("metrics ").unwrap_or_default().trim_end_matches("/metrics").to_owned();
                 return Ok(service);
             }
             tokio::time::sleep(Duration::from_millis(10)).await;

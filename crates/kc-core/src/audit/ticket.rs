@@ -258,7 +258,8 @@ mod tests {
         let sink = || Arc::clone(&kept) as Arc<dyn AuditSink>;
         AuditTicket::new(decided(), sink(), counted()).finish(200, None);
         AuditTicket::new(decided(), sink(), counted()).finish(403, Some("missing_roles"));
-        AuditTicket::new(Decided { code: Some("token_expired"), ..decided() }, sink(), counted()).finish(401, None);
+        AuditTicket::new(Decided { code: Some("token_expired"), ..decided() }, sink(), counted())
+            .finish(401, None);
         drop(AuditTicket::new(decided(), sink(), counted()));
         drop(AuditTicket::none());
         let events = kept.0.lock().unwrap();
@@ -280,6 +281,10 @@ mod tests {
         let mut ticket = AuditTicket::new(decided(), Arc::clone(&kept) as Arc<dyn AuditSink>, counted());
         ticket.matched("/items");
         ticket.matched("/items/{id}");
+        #[cfg(feature = "metrics")]
+        assert!(
+            matches!(&ticket.counted, Some(Counted { what: What::Access(route), .. }) if format!("{route:?}").contains("/items/{id}"))
+        );
         ticket.finish(200, None);
         AuditTicket::none().matched("/health");
         let events = kept.0.lock().unwrap();

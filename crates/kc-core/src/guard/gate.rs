@@ -56,7 +56,9 @@ impl Gate {
     /// The same where nobody has to be waited for. `None` says nothing: ask [`admit`](Self::admit).
     pub fn admit_now(&self, request: &RequestView<'_>) -> Option<(Result<Caller, Rejected>, AuditTicket)> {
         let request = self.at_route(request);
-        self.guard.admit_now_at(&request, &self.access, &self.counters).map(|admitted| self.left_with(&request, admitted))
+        self.guard
+            .admit_now_at(&request, &self.access, &self.counters)
+            .map(|admitted| self.left_with(&request, admitted))
     }
 
     fn at_route<'a>(&'a self, request: &RequestView<'a>) -> RequestView<'a> {

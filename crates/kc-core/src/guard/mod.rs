@@ -154,12 +154,7 @@ impl Guard {
         self.admit_now_at(request, access, &Held::default())
     }
 
-    fn admit_now_at(
-        &self,
-        request: &RequestView<'_>,
-        access: &Access,
-        counters: &Held,
-    ) -> Option<Admitted> {
+    fn admit_now_at(&self, request: &RequestView<'_>, access: &Access, counters: &Held) -> Option<Admitted> {
         let (outcome, refused) = match access {
             Access::Public => {
                 return Some(Admitted { outcome: Ok(Admission::Unasked), audit: AuditTicket::none() });

@@ -21,8 +21,8 @@ use crate::roles::{KeycloakRoles, RoleExtractor};
 use crate::rules::AcrLevels;
 use crate::service_token::{ServiceTokenOptions, ServiceTokens};
 use crate::settings::{AuditLog, OpaqueTokens, Settings, SettingsError};
-use crate::token_exchange::TokenExchange;
 use crate::telemetry;
+use crate::token_exchange::TokenExchange;
 use crate::trace_context::TraceContext;
 use crate::transport::Transport;
 use crate::uma::{ClaimsOf, ProtectionClient, UmaClient};
@@ -180,9 +180,8 @@ impl KeycloakBuilder {
         telemetry::describe();
         let server = settings.keycloak()?.clone();
         let endpoints = server.endpoints();
-        let sender = |settings: &Settings| {
-            Sender::new(settings, self.transport.as_ref(), self.trace_context.as_ref())
-        };
+        let sender =
+            |settings: &Settings| Sender::new(settings, self.transport.as_ref(), self.trace_context.as_ref());
         let Sender { transport, breaker } = sender(settings)?;
         let mut breakers = Vec::from_iter(breaker);
         let clock = self.clock.unwrap_or_else(|| Arc::new(SystemClock));

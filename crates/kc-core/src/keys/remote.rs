@@ -377,9 +377,8 @@ impl Shared {
     }
 
     fn fetched(&self, number: u64, result: Result<Bytes, Failure>) {
-        let parsed = result.and_then(|body| {
-            jwk::parse(&body).map_err(|error| Failure::new("unusable", error.to_string()))
-        });
+        let parsed = result
+            .and_then(|body| jwk::parse(&body).map_err(|error| Failure::new("unusable", error.to_string())));
         let uri = &self.uri;
         let realm = telemetry::realm(uri);
         match &parsed {

@@ -14,8 +14,8 @@ use super::origins::Origins;
 use crate::challenge::Challenge;
 use crate::secret::Secret;
 use crate::service_token::{ServiceToken, ServiceTokens};
-use crate::trace_context::TraceContext;
 use crate::token_exchange::{ExchangeTarget, TokenExchange};
+use crate::trace_context::TraceContext;
 use crate::uma;
 
 /// Sends requests of `reqwest` (0.13) to other services, each with a bearer token.

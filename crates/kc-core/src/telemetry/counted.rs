@@ -59,9 +59,7 @@ impl RouteCounters {
     /// Counts a decision; `code` says why it was a refusal.
     pub(crate) fn decided(self, code: Option<&'static str>) {
         let Counters { route, allowed, refused } = self.0;
-        let register = |decision, code| {
-            counter!(contract::DECISIONS, "route" => route.as_str(), "decision" => decision, "code" => code)
-        };
+        let register = |decision, code| counter!(contract::DECISIONS, "route" => route.as_str(), "decision" => decision, "code" => code);
         match code {
             None => allowed.get_or_init(|| register("allow", NONE)).increment(1),
             Some(code) => {

@@ -11,21 +11,22 @@
 mod contract;
 #[cfg(feature = "metrics")]
 mod counted;
+#[cfg(not(feature = "metrics"))]
+#[path = "uncounted.rs"]
+mod counted;
 mod endpoint;
 mod observed;
 #[cfg(test)]
 mod tests;
-#[cfg(not(feature = "metrics"))]
-#[path = "uncounted.rs"]
-mod counted;
 
 pub use self::contract::{EVENTS, Event, METRICS, Metric, MetricKind, SPANS};
-pub use self::observed::ObservedTransport;
 pub(crate) use self::counted::{
-    Held, RouteCounters, audit_event_lost, circuit, describe, introspection, key_fetch, keys_fetched, outbound,
-    service_token, session_event, token_cache_entries, token_cache_hit, token_cache_miss, token_exchange,
+    Held, RouteCounters, audit_event_lost, circuit, describe, introspection, key_fetch, keys_fetched,
+    outbound, service_token, session_event, token_cache_entries, token_cache_hit, token_cache_miss,
+    token_exchange,
 };
 pub(crate) use self::endpoint::{endpoint, realm};
+pub use self::observed::ObservedTransport;
 
 /// Sets `kc_sessions`: for a store of browser sessions that knows how many it has. Without the feature `metrics` nothing
 /// happens.

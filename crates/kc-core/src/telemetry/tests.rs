@@ -1,6 +1,8 @@
 use http::Uri;
 
 use super::{EVENTS, METRICS, SPANS, endpoint, realm};
+#[cfg(feature = "metrics")]
+use super::{Held, RouteCounters};
 use crate::settings::Settings;
 
 #[test]
@@ -39,4 +41,21 @@ fn names_and_labels_are_those_of_prometheus_and_stand_once() {
     }
     let names: Vec<_> = SPANS.iter().chain(EVENTS).map(|event| event.name).collect();
     assert_eq!(names.iter().collect::<std::collections::BTreeSet<_>>().len(), names.len());
+}
+
+/// How many there can be is ours to say, not of whoever makes patterns up.
+#[cfg(feature = "metrics")]
+#[test]
+fn a_route_has_one_set_of_counters_and_those_beyond_the_limit_share_one() {
+    let name = |counters: RouteCounters| format!("{counters:?}");
+    let held = Held::default();
+    assert_eq!(name(held.at(Some("/a/{id}"))), r#"RouteCounters("/a/{id}")"#);
+    assert_eq!(name(held.at(Some("/b"))), r#"RouteCounters("/b")"#, "a gate around several routes");
+    assert_eq!(name(held.at(None)), r#"RouteCounters("none")"#);
+    for n in 0..2000 {
+        let _ = RouteCounters::of(Some(&format!("/made-up/{n}")));
+    }
+    assert_eq!(name(RouteCounters::of(Some("/made-up/1999"))), r#"RouteCounters("other")"#);
+    assert_eq!(name(RouteCounters::of(Some("/made-up/0"))), r#"RouteCounters("/made-up/0")"#);
+    assert_eq!(name(held.at(Some("/a/{id}"))), r#"RouteCounters("/a/{id}")"#);
 }

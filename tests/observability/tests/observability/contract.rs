@@ -71,8 +71,21 @@ fn the_documentation_has_each_metric_span_and_event_as_the_code_has_it() {
 fn the_documentation_has_each_member_of_the_audit() {
     let text = doc("observability.md");
     for member in [
-        "time", "event", "decision", "code", "status", "method", "route", "path", "realm", "sub", "username", "client",
-        "sid", "ip", "request_id",
+        "time",
+        "event",
+        "decision",
+        "code",
+        "status",
+        "method",
+        "route",
+        "path",
+        "realm",
+        "sub",
+        "username",
+        "client",
+        "sid",
+        "ip",
+        "request_id",
     ] {
         assert!(text.contains(&format!("| `{member}` |")), "{member}");
     }

@@ -51,7 +51,10 @@ async fn a_service_without_keys_is_alive_and_not_ready() {
     assert_eq!(report.status, 503);
     let report: serde_json::Value = serde_json::from_str(&report.body).unwrap();
     let keys = &report["realms"][0]["keys"];
-    assert_eq!((&report["ready"], &keys["state"], &keys["last_error"]), (&false.into(), &"missing".into(), &"status".into()));
+    assert_eq!(
+        (&report["ready"], &keys["state"], &keys["last_error"]),
+        (&false.into(), &"missing".into(), &"status".into())
+    );
     assert!(!report.to_string().contains("127.0.0.1"), "no address: {report}");
     issuer.clear_fault(Endpoint::Certs);
     // The first request asks again, one second after the last try.

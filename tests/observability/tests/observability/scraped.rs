@@ -83,14 +83,16 @@ async fn a_real_prometheus_and_the_audit_have_what_was_sent_and_no_secret() {
     sent.secrets.extend(["api-secret", "hidden-in-the-query", "hidden-in-a-cookie"].map(str::to_owned));
 
     // Callers who may.
-    let (alice, bob) = (issuer.token("alice", "api").await.unwrap(), issuer.token("bob", "api").await.unwrap());
+    let (alice, bob) =
+        (issuer.token("alice", "api").await.unwrap(), issuer.token("bob", "api").await.unwrap());
     sent.ask(&service, &Case { token: Some(&alice), ..ME }, 5).await;
     sent.ask(&service, &Case { path: "/items", route: "/items", token: Some(&bob), ..ME }, 2).await;
     // Those who may not, each for another reason.
     let mint = || issuer.mint().user("alice").client("api");
     sent.ask(&service, &Case { code: "not_authenticated", ..ME }, 3).await;
     sent.ask(&service, &Case { token: Some("not a token"), code: "invalid_request", ..ME }, 1).await;
-    sent.ask(&service, &Case { token: Some("eyJhbGciOiJSUzI1NiJ9.e30"), code: "malformed_token", ..ME }, 2).await;
+    sent.ask(&service, &Case { token: Some("eyJhbGciOiJSUzI1NiJ9.e30"), code: "malformed_token", ..ME }, 2)
+        .await;
     for (token, code) in [
         (mint().expires_in(-60), "token_expired"),
         (mint().claim("aud", "somebody-else"), "invalid_audience"),
@@ -102,8 +104,12 @@ async fn a_real_prometheus_and_the_audit_have_what_was_sent_and_no_secret() {
         sent.ask(&service, &Case { token: Some(&token), code, ..ME }, 1).await;
     }
     sent.ask(&service, &Case { token: Some(&bob), code: "missing_roles", ..ITEM }, 2).await;
-    sent.ask(&service, &Case { path: "/transfer", route: "/transfer", token: Some(&alice), code: "step_up_required", ..ME }, 1)
-        .await;
+    sent.ask(
+        &service,
+        &Case { path: "/transfer", route: "/transfer", token: Some(&alice), code: "step_up_required", ..ME },
+        1,
+    )
+    .await;
     // Introspection: active, without an answer, no longer active.
     sent.ask(&service, &Case { token: Some(&alice), ..ITEM }, 2).await;
     issuer.fault(Endpoint::Introspect, Fault::Status(500));
@@ -127,7 +133,12 @@ async fn a_real_prometheus_and_the_audit_have_what_was_sent_and_no_secret() {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     sent.ask(&service, &Case { token: Some(&again), ..ME }, 3).await;
-    sent.ask(&service, &Case { path: "/service-token", route: "/service-token", token: Some(&again), ..ME }, 2).await;
+    sent.ask(
+        &service,
+        &Case { path: "/service-token", route: "/service-token", token: Some(&again), ..ME },
+        2,
+    )
+    .await;
     // What is not decided about.
     for path in ["/health", "/nothing-here", "/openapi.json"] {
         Answer::of(service.request("GET", path)).await;
@@ -143,7 +154,8 @@ async fn a_real_prometheus_and_the_audit_have_what_was_sent_and_no_secret() {
     sent.count("/", "none");
     sent.secrets.extend_from_slice(browser.secrets());
     assert!(browser.secrets().len() > 3);
-    let failed = browser.visit(&service, "/oidc/callback?code=stolen-code-of-somebody&state=made-up-state").await;
+    let failed =
+        browser.visit(&service, "/oidc/callback?code=stolen-code-of-somebody&state=made-up-state").await;
     assert_eq!(failed.status, 400);
     sent.secrets.extend(["stolen-code-of-somebody", "made-up-state"].map(str::to_owned));
 
@@ -183,7 +195,11 @@ async fn a_real_prometheus_and_the_audit_have_what_was_sent_and_no_secret() {
     assert_eq!(query("kc_sessions", &[]).await, of(&[(&[], 0.0)]));
     let asked = query("kc_keycloak_requests_total", &["endpoint", "result"]).await;
     let to = |endpoint: &str, result: &str| asked.get(&vec![endpoint.to_owned(), result.to_owned()]).copied();
-    assert_eq!((to("introspect", "ok"), to("introspect", "server_error")), (Some(3.0), Some(1.0)), "{asked:?}");
+    assert_eq!(
+        (to("introspect", "ok"), to("introspect", "server_error")),
+        (Some(3.0), Some(1.0)),
+        "{asked:?}"
+    );
     assert_eq!(to("certs", "ok"), Some(3.0), "{asked:?}");
     // Its own token, and the browser's.
     assert_eq!(to("token", "ok"), Some(2.0), "{asked:?}");
@@ -211,7 +227,10 @@ async fn a_real_prometheus_and_the_audit_have_what_was_sent_and_no_secret() {
     }
     assert_eq!(recorded, sent.decisions, "the audit has the same");
     let of_sessions: Vec<_> = events.iter().filter_map(|event| event["event"].as_str()).collect();
-    assert_eq!(of_sessions.iter().filter(|event| **event != "access").collect::<Vec<_>>(), [&"login", &"logout", &"login"]);
+    assert_eq!(
+        of_sessions.iter().filter(|event| **event != "access").collect::<Vec<_>>(),
+        [&"login", &"logout", &"login"]
+    );
     for secret in &sent.secrets {
         for (what, text) in [("metrics or health", &told), ("audit or log", &said)] {
             assert!(!text.contains(&**secret), "{what}: {secret} is in it");
@@ -259,7 +278,8 @@ async fn every_expression_of_the_dashboard_and_the_alerts_is_good(prometheus: &P
         let mut named = expression.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_');
         let known = |name: &str| {
             kc_core::telemetry::METRICS.iter().any(|metric| {
-                name.strip_prefix(metric.name).is_some_and(|rest| ["", "_bucket", "_sum", "_count"].contains(&rest))
+                name.strip_prefix(metric.name)
+                    .is_some_and(|rest| ["", "_bucket", "_sum", "_count"].contains(&rest))
             })
         };
         assert!(named.clone().any(|word| word.starts_with("kc_") || word == "up"), "{expression}");
