@@ -66,7 +66,8 @@ impl Browser {
             keep(&mut self.there, &mut self.secrets, &answer.headers);
             if let Some(path) = location(&answer).strip_prefix(service.url()) {
                 let query = path.split_once('?').unwrap().1;
-                let secret = |name: &str| ["code", "state", "session_state"].contains(&name);
+                // `session_state` is the `sid`, which the audit names.
+                let secret = |name: &str| ["code", "state"].contains(&name);
                 let pairs = form_urlencoded::parse(query.as_bytes());
                 self.secrets
                     .extend(pairs.filter(|(name, _)| secret(name)).map(|(_, value)| value.into_owned()));
