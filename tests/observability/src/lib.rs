@@ -20,11 +20,7 @@ mod service;
 pub use browser::Browser;
 pub use prometheus::{Prometheus, promtool};
 pub use service::{Answer, Ended, Service};
-
-use std::time::Duration;
-
-/// Bounds a test that fails; nothing is asserted about time.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub use test_servers::PATIENCE;
 
 /// A client that follows no redirect.
 pub(crate) fn http() -> reqwest::Client {

@@ -1,7 +1,6 @@
 //! Prometheus as a process, and what it is asked.
 
 use std::fs::{self, File};
-use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant, SystemTime};
@@ -9,6 +8,7 @@ use std::time::{Duration, Instant, SystemTime};
 use reqwest::Client;
 use serde_json::Value;
 use tempfile::TempDir;
+use test_servers::free_port;
 use url::form_urlencoded;
 
 use crate::{PATIENCE, http};
@@ -32,7 +32,7 @@ impl Prometheus {
         let config = documented.replace("127.0.0.1:9464", target).replace("15s", "1s");
         fs::write(folder.path().join("prometheus.yml"), config).unwrap();
         // It does not say which one it has got if it is given none.
-        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let address = format!("127.0.0.1:{}", free_port());
         let process = Command::new("prometheus")
             .arg("--config.file=prometheus.yml")
             .arg("--storage.tsdb.path=data")
@@ -42,7 +42,7 @@ impl Prometheus {
             .stdout(Stdio::null())
             .stderr(File::create(folder.path().join("stderr")).unwrap())
             .spawn()
-            .expect(MISSING);
+            .unwrap_or_else(|error| panic!("{MISSING} ({error})"));
         let prometheus = Self { process, folder, http: http(), url: format!("http://{address}") };
         let patience = Instant::now() + PATIENCE;
         while !prometheus.is_ready().await {
@@ -121,7 +121,7 @@ pub fn promtool(arguments: &[&str], text: &str) -> (bool, String) {
         ["check", "metrics"] => command.stdin(File::open(file).unwrap()).output(),
         _ => command.arg(file).output(),
     };
-    let output = output.expect(MISSING);
+    let output = output.unwrap_or_else(|error| panic!("{MISSING} ({error})"));
     let said = [output.stdout, output.stderr].concat();
     (output.status.success(), String::from_utf8_lossy(&said).into_owned())
 }

@@ -1,16 +1,18 @@
 //! The service as a process.
 
 use std::fs::{self, File};
-use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use reqwest::{Method, RequestBuilder};
 use serde_json::Value;
 use tempfile::TempDir;
+use test_servers::{Programs, Signal, signal};
 
 use crate::{PATIENCE, http};
+
+const SERVICE: &str = "axum-service";
+static PROGRAMS: Programs = Programs::named(&[SERVICE]);
 
 /// The running service. When a test is done with it, it is told to stop, has to end well, and must not have panicked.
 #[derive(Debug)]
@@ -62,7 +64,7 @@ impl Service {
     /// # Errors
     /// [`Ended`] if it ends instead.
     pub async fn start(settings: &[(&str, &str)]) -> Result<Self, Ended> {
-        let program = tokio::task::spawn_blocking(|| LazyLock::force(&PROGRAM)).await.unwrap();
+        let program = PROGRAMS.path(SERVICE).await;
         let folder = tempfile::tempdir().unwrap();
         let file = |name: &str| File::create(folder.path().join(name)).unwrap();
         let process = Command::new(program)
@@ -114,7 +116,6 @@ impl Service {
     }
 
     /// A request, to be sent.
-    #[must_use]
     pub fn request(&self, method: &str, path: &str) -> RequestBuilder {
         self.http.request(Method::from_bytes(method.as_bytes()).unwrap(), format!("{}{path}", self.url))
     }
@@ -133,18 +134,13 @@ impl Service {
     /// Tells it to stop, waits for the end, and gives what is in the audit log and on both outputs.
     #[must_use]
     pub fn stop(mut self) -> (Vec<Value>, String) {
-        self.tell_to_stop();
+        signal(self.process.id(), Signal::TERM);
         assert!(self.process.wait().unwrap().success(), "{}", self.stderr());
         let read = |name: &str| fs::read_to_string(self.folder.path().join(name)).unwrap();
         let audit = read("audit");
         let event = |line: &str| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
         let events = audit.lines().map(event).collect();
         (events, [audit, read("stdout"), read("stderr")].concat())
-    }
-
-    fn tell_to_stop(&self) {
-        let pid = self.process.id().to_string();
-        assert!(Command::new("kill").args(["-s", "TERM", &pid]).status().unwrap().success());
     }
 }
 
@@ -164,21 +160,3 @@ impl Drop for Service {
         assert!(std::thread::panicking() || !self.stderr().contains("panicked"), "{}", self.stderr());
     }
 }
-
-/// The service as it is now: built once in each run.
-static PROGRAM: LazyLock<PathBuf> = LazyLock::new(|| {
-    let output = Command::new(env!("CARGO"))
-        // All of the workspace's features, as for the tests: another set would build everything anew.
-        .args(["build", "--workspace", "--bin", "axum-service"])
-        .args(["--message-format", "json-render-diagnostics"])
-        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")))
-        .stderr(Stdio::piped())
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "it does not build:\n{}", String::from_utf8_lossy(&output.stderr));
-    let program = |line: &str| {
-        let message: Value = serde_json::from_str(line).ok()?;
-        message["executable"].as_str().map(PathBuf::from)
-    };
-    String::from_utf8(output.stdout).unwrap().lines().find_map(program).unwrap()
-});
