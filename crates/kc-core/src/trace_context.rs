@@ -189,7 +189,7 @@ mod tests {
         for bad in [
             "",
             "00",
-            &PARENT[..54],
+            PARENT.trim_end_matches('1'),
             &format!("{PARENT}-"),
             &format!("{PARENT}0"),
             &PARENT.replace("4bf9", "4BF9"),

@@ -16,7 +16,7 @@ impl RouteCounters {
 }
 
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Held;
+pub(crate) struct Held(());
 
 impl Held {
     pub(crate) fn at(&self, _: Option<&str>) -> RouteCounters {
