@@ -101,9 +101,15 @@ fn page(command: &Command, name: &str) -> io::Result<String> {
     }
     let mut own = Roff::default();
     let after = command.get_after_help().map(ToString::to_string).unwrap_or_default();
-    let (notes, examples) = after.split_once("Examples:\n").unwrap_or((&after, ""));
+    let (rest, examples) = after.split_once("Examples:\n").unwrap_or((&after, ""));
+    let (codes, notes): (Vec<&str>, Vec<&str>) =
+        rest.trim().split("\n\n").partition(|paragraph| paragraph.starts_with("Exit code: "));
+    if !notes.is_empty() {
+        own.control("SH", ["NOTES"]);
+        paragraphs(&mut own, &notes.join("\n\n"));
+    }
     own.control("SH", ["EXIT STATUS"]);
-    paragraphs(&mut own, notes.replacen("Exit code: ", "", 1).trim());
+    paragraphs(&mut own, codes.join("\n\n").trim_start_matches("Exit code: "));
     own.control("SH", ["EXAMPLES"]);
     as_written(&mut own, examples.lines());
     if name != "kc" {
@@ -111,7 +117,19 @@ fn page(command: &Command, name: &str) -> io::Result<String> {
         own.text([bold("kc"), roman("(1)")]);
     }
     own.to_writer(&mut out)?;
-    Ok(String::from_utf8_lossy(&out).into_owned())
+    Ok(in_ascii(&String::from_utf8_lossy(&out)))
+}
+
+/// Other letters by their numbers: what reads the page need not be told that it is UTF-8.
+fn in_ascii(page: &str) -> String {
+    page.chars().fold(String::with_capacity(page.len()), |mut out, letter| {
+        if letter.is_ascii() {
+            out.push(letter);
+        } else {
+            out.push_str(&format!("\\[u{:04X}]", u32::from(letter)));
+        }
+        out
+    })
 }
 
 /// Lines that begin with a blank stay as they are, the others are filled; an empty line begins another paragraph.
