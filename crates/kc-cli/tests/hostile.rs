@@ -30,7 +30,7 @@ fn text(bytes: &[u8]) -> String {
 fn complains(output: &Output, word: &str) {
     let said = text(&output.stderr);
     assert_eq!(output.status.code(), Some(2), "{said}");
-    assert!(said.starts_with("kc ") && said.lines().count() == 1 && said.contains(word), "{word} in {said}");
+    assert!(said.starts_with("kc") && said.lines().count() == 1 && said.contains(word), "{word} in {said}");
 }
 
 /// Commands that print something without any setting, file or server.
@@ -72,9 +72,17 @@ fn closed_standard_streams_are_borne() {
     let folder = tempfile::tempdir().unwrap();
     for (redirection, code) in [(">&-", "0"), (">&- 2>&-", "0"), ("2>&- <&-", "0")] {
         let mut shell = Command::new("sh");
-        shell.args(["-c", &format!("\"$0\" doctor --list {redirection}; echo $? > code"), env!("CARGO_BIN_EXE_kc")]);
+        shell.args([
+            "-c",
+            &format!("\"$0\" doctor --list {redirection}; echo $? > code"),
+            env!("CARGO_BIN_EXE_kc"),
+        ]);
         assert!(shell.current_dir(folder.path()).stdout(Stdio::null()).status().unwrap().success());
-        assert_eq!(std::fs::read_to_string(folder.path().join("code")).unwrap().trim(), code, "{redirection}");
+        assert_eq!(
+            std::fs::read_to_string(folder.path().join("code")).unwrap().trim(),
+            code,
+            "{redirection}"
+        );
     }
     // Nobody reads what is wrong: the exit code is left.
     let mut shell = Command::new("sh");
@@ -85,8 +93,7 @@ fn closed_standard_streams_are_borne() {
 #[test]
 fn input_without_end_is_not_read_to_its_end() {
     let folder = tempfile::tempdir().unwrap();
-    let keys = r#"{"keys":[]}"#;
-    std::fs::write(folder.path().join("keys.json"), keys).unwrap();
+    std::fs::write(folder.path().join("keys.json"), include_str!("page/keys.json")).unwrap();
     let endless = |arguments: &[&str]| {
         kc(folder.path(), arguments).stdin(File::open("/dev/zero").unwrap()).output().unwrap()
     };
@@ -103,7 +110,10 @@ fn input_without_end_is_not_read_to_its_end() {
         let output = endless(arguments);
         let said = text(&output.stderr);
         assert_eq!(output.status.code(), Some(2), "{arguments:?}: {said}");
-        assert!(said.contains("is larger than 64 MiB") || said.contains("keys.json"), "{arguments:?}: {said}");
+        assert!(
+            said.contains("is larger than 64 MiB") || said.contains("keys.json"),
+            "{arguments:?}: {said}"
+        );
     }
 }
 
@@ -125,7 +135,9 @@ fn what_is_not_utf8_is_told_where_it_must_be() {
     let output = kc(folder.path(), &["routes"]).arg(file).output().unwrap();
     complains(&output, "can't be read");
     std::fs::write(folder.path().join("bytes"), b"\xff\xfe\x00").unwrap();
-    for arguments in [&["routes", "bytes"][..], &["authz", "check", "bytes"], &["token", "verify", "--jwks", "bytes", "x"]] {
+    for arguments in
+        [&["routes", "bytes"][..], &["authz", "check", "bytes"], &["token", "verify", "--jwks", "bytes", "x"]]
+    {
         complains(&kc(folder.path(), arguments).output().unwrap(), "bytes");
     }
 }
@@ -188,11 +200,7 @@ fn asked(person: &mut File) -> String {
 /// `kc token get --user alice` at a terminal, of a server that nobody is.
 fn at_a_terminal(terminal: &File, folder: &Path) -> std::process::Child {
     kc(folder, &["token", "get", "--user", "alice"])
-        .envs([
-            ("KEYCLOAK_URL", "http://127.0.0.1:9"),
-            ("KEYCLOAK_REALM", "r"),
-            ("KEYCLOAK_CLIENT_ID", "c"),
-        ])
+        .envs([("KEYCLOAK_URL", "http://127.0.0.1:9"), ("KEYCLOAK_REALM", "r"), ("KEYCLOAK_CLIENT_ID", "c")])
         .stdin(terminal.try_clone().unwrap())
         .stderr(terminal.try_clone().unwrap())
         .stdout(Stdio::piped())

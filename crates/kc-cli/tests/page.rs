@@ -20,7 +20,8 @@ const FILES: [(&str, &str); 9] = [
 fn examples() -> Vec<(&'static str, &'static str)> {
     let blocks = PAGE.split("\n```sh\n").skip(1);
     let each = blocks.map(|block| {
-        let (command, rest) = block.split_once("\n```\n\n```text\n").expect("a command without what it prints");
+        let (command, rest) =
+            block.split_once("\n```\n\n```text\n").expect("a command without what it prints");
         (command, rest.split_once("```\n").expect("an end").0)
     });
     each.collect()
@@ -55,14 +56,25 @@ fn every_command_has_its_section() {
     let commands = |text: &str| -> Vec<String> {
         let list = text.split("Commands:\n").nth(1).unwrap_or_default();
         let lines = list.lines().take_while(|line| line.starts_with("  "));
-        lines.filter_map(|line| line.split_whitespace().next()).filter(|name| *name != "help").map(str::to_owned).collect()
+        lines
+            .filter_map(|line| line.split_whitespace().next())
+            .filter(|name| *name != "help")
+            .map(str::to_owned)
+            .collect()
     };
     let mut seen = 0;
     for name in commands(&help(&[])) {
         let inner = commands(&help(&[&name]));
-        let sections = if inner.is_empty() { vec![name] } else { inner.iter().map(|inner| format!("{name} {inner}")).collect() };
+        let sections = if inner.is_empty() {
+            vec![name]
+        } else {
+            inner.iter().map(|inner| format!("{name} {inner}")).collect()
+        };
         for section in sections {
-            assert!(PAGE.contains(&format!("\n## `kc {section}`\n")), "docs/kc.md has no section on kc {section}");
+            assert!(
+                PAGE.contains(&format!("\n## `kc {section}`\n")),
+                "docs/kc.md has no section on kc {section}"
+            );
             seen += 1;
         }
     }

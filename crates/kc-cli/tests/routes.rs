@@ -85,11 +85,15 @@ fn roles_mark_what_they_pass_and_what_is_missing() {
             0
         )
     );
-    let (text, _, _) = said(&routes(&folder, &["--json", "--role=reader", "--role", "staff", "routes.json"], ""));
+    let (text, _, _) =
+        said(&routes(&folder, &["--json", "--role=reader", "--role", "staff", "routes.json"], ""));
     let report: Value = serde_json::from_str(&text).unwrap();
     assert_eq!(report["roles"], json!(["reader", "staff"]));
     assert_eq!(report["routes"][3]["missing_roles"], json!(["admin", "writer"]), "{report:#}");
-    assert_eq!((&report["routes"][2]["passes"], &report["routes"][5]["passes"]), (&json!(true), &Value::Null));
+    assert_eq!(
+        (&report["routes"][2]["passes"], &report["routes"][5]["passes"]),
+        (&json!(true), &Value::Null)
+    );
 }
 
 #[test]
@@ -110,7 +114,11 @@ fn what_became_wider_is_exit_code_1() {
     assert_eq!((text.as_str(), code), ("- any  /open  public\n\nnobody may do more than before\n", 0));
     let with_service = [&["--diff", "--json", "new.json"][..], &SERVICE].concat();
     let report: Value = serde_json::from_str(&said(&routes(&folder, &with_service, "")).0).unwrap();
-    assert_eq!((&report["wider"], &report["changes"][0]["change"]), (&json!(false), &json!("removed")), "{report:#}");
+    assert_eq!(
+        (&report["wider"], &report["changes"][0]["change"]),
+        (&json!(false), &json!("removed")),
+        "{report:#}"
+    );
     let same = said(&routes(&folder, &["--diff", "routes.json", "routes.json"], ""));
     assert_eq!(same, ("no difference\n".to_owned(), String::new(), 0));
 }
@@ -152,7 +160,8 @@ async fn a_token_is_held_against_every_route_and_what_is_missing_is_named() {
         let arguments = [&["explain", "--routes", "routes.json"], options, &["-"]].concat();
         said(&kc::run(folder.path(), &service, &arguments, token.as_bytes()))
     };
-    let mint = || issuer.mint().user("alice").realm_roles(["writer"]).client_roles("api", ["staff", "reader"]);
+    let mint =
+        || issuer.mint().user("alice").realm_roles(["writer"]).client_roles("api", ["staff", "reader"]);
     let token = mint().sign().await.unwrap();
     let (text, why, code) = explained(&[], &token);
     let expected = "

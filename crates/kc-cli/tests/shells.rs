@@ -40,7 +40,8 @@ fn bash_completes_commands_options_and_values() {
 
 /// Whether a program is on this machine: what is not here cannot be asked, and the others are.
 fn is_here(program: &str) -> bool {
-    let status = Command::new("sh").args(["-c", &format!("command -v {program}")]).stdout(Stdio::null()).status();
+    let status =
+        Command::new("sh").args(["-c", &format!("command -v {program}")]).stdout(Stdio::null()).status();
     status.unwrap().success()
 }
 
@@ -76,14 +77,19 @@ fn every_page_of_the_manual_is_sound() {
     assert!(pages.len() >= 15, "{pages:?}");
     for page in &pages {
         let text = std::fs::read_to_string(page).unwrap();
-        assert!(text.is_ascii() && text.contains(".SH NAME\n") && text.contains(".SH EXAMPLES\n"), "{page:?}");
+        assert!(
+            text.is_ascii() && text.contains(".SH NAME\n") && text.contains(".SH EXAMPLES\n"),
+            "{page:?}"
+        );
         // Each request is one that there is: what begins with a dot and is none would vanish.
         for line in text.lines().filter(|line| line.starts_with(['.', '\''])) {
-            let known = [".SH ", ".TH ", ".TP", ".PP", ".nf", ".fi", ".br", ".ie ", ".el ", ".RS", ".RE"];
+            let known =
+                [".SH ", ".TH ", ".TP", ".PP", ".nf", ".fi", ".br", ".ie ", ".el ", ".RS", ".RE", ".IP "];
             assert!(known.iter().any(|request| line.starts_with(request)), "{page:?}: {line}");
         }
         if is_here("groff") {
-            let output = Command::new("groff").args(["-man", "-ww", "-Tutf8", "-z"]).arg(page).output().unwrap();
+            let output =
+                Command::new("groff").args(["-man", "-ww", "-Tutf8", "-z"]).arg(page).output().unwrap();
             assert!(output.status.success() && output.stderr.is_empty(), "{page:?}: {output:?}");
         }
     }

@@ -42,7 +42,8 @@ pub(super) fn routes_of(command: &[OsString]) -> Result<Vec<u8>, String> {
     let text = text.map_err(|why| format!("{named:?} {why}"))?;
     if !ended.success() {
         return Err(format!(
-            "{named:?} did not print its routes ({ended}): does it know --routes=json? see docs/routes.md"
+            "{named:?} ended before it printed its routes ({ended}): if it did not say why, it does not know --routes=json; \
+             see docs/routes.md"
         ));
     }
     Ok(text)
