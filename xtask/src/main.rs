@@ -8,6 +8,7 @@ mod fuzz;
 mod keycloak;
 mod layers;
 mod libtest;
+mod package;
 mod process;
 mod suites;
 mod summary;

@@ -9,7 +9,7 @@ use crate::process::{self, Failure, Log};
 use crate::summary::{Outcome, Row, Summary, Verdict};
 use crate::test_run::{TestRun, cargo_test};
 use crate::workspace::{Package, Workspace};
-use crate::{fuzz, keycloak, layers, thin, tools};
+use crate::{fuzz, keycloak, layers, package, thin, tools};
 
 /// One named group of checks.
 #[derive(Debug)]
@@ -53,6 +53,11 @@ pub(crate) const ALL: &[Suite] = &[
         name: "features",
         about: "each crate alone: without features, with each one, with all",
         run: features,
+    },
+    Suite {
+        name: "package",
+        about: "cargo package of each crate: licences, README, no stray file; the archives build alone",
+        run: package::run,
     },
     Suite { name: "tests", about: "unit and integration tests that need no server", run: tests },
     Suite {
