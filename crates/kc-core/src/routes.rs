@@ -13,6 +13,24 @@ pub use crate::pattern::{in_braces, respelled};
 /// An adapter turns them into its framework's router, so that the rule is bound to the route that the router chose, not
 /// to a path: there is no second reading of the path to disagree with the first. An unknown path is 404 and a method
 /// that a route lacks 405 for everybody, with or without credentials.
+///
+/// # Example
+/// ```
+/// use kc_core::routes::{Endpoint, Routes};
+/// use kc_core::rules::any_role;
+/// use kc_core::{Guard, RouteError};
+///
+/// # fn main() -> Result<(), RouteError> {
+/// // What an adapter does with the routes that a user gives it; a handler is whatever the framework calls one.
+/// let guard = Guard::builder("shop").build();
+/// let routes = Routes::new(&guard)
+///     .public("/health", [Endpoint::new(Some("GET"), "healthy")])
+///     .route("/orders", any_role(&["clerk"]), [Endpoint::new(Some("POST"), "create_order")]);
+/// for route in routes.into_bound()? {
+///     println!("{}: {:?}", route.pattern, route.gate);
+/// }
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Routes<H> {
