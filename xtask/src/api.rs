@@ -58,7 +58,17 @@ fn lists(workspace: &Workspace, log: &mut Log) -> Result<Vec<(PathBuf, String)>,
         }
         let mut command = workspace.cargo();
         command.args(["rustdoc", "--lib", "--all-features", "--package", &package.name, "--"]);
-        command.args(["-Z", "unstable-options", "--output-format", "json", "--cap-lints", "allow"]);
+        // As docs.rs does it, which marks what a feature brings.
+        command.args([
+            "--cfg",
+            "docsrs",
+            "-Z",
+            "unstable-options",
+            "--output-format",
+            "json",
+            "--cap-lints",
+            "allow",
+        ]);
         // Where the HTML is not, so that neither has the other made anew.
         command.env("RUSTDOC", &rustdoc).arg("--out-dir").arg(workspace.target.join("xtask/api"));
         if !process::run(&mut command, log)?.success {

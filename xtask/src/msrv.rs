@@ -17,7 +17,7 @@ pub(crate) fn run(workspace: &Workspace, log: &mut Log) -> Result<Outcome, Failu
     let mut findings = Vec::new();
     for (version, crates) in &by_version {
         if !rustup(&["run", version, "rustc", "--version"], log)
-            && !rustup(&["toolchain", "install", version, "--profile", "minimal"], log)
+            && !rustup(&["toolchain", "install", version, "--profile", "minimal", "--no-self-update"], log)
         {
             let reason = format!("Rust {version} could not be installed");
             return Ok(Outcome { verdict: Verdict::Impossible(reason), ..Outcome::passed("") });
