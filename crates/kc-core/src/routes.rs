@@ -1,8 +1,13 @@
 //! Routes with their handlers, for frameworks whose own router tells nobody which methods a route has.
 
+mod report;
+
 use std::fmt;
 use std::sync::Arc;
 
+pub use self::report::{
+    AccessKind, ReportFormat, ReportedRoute, RouteReport, RouteReportError, UnknownFormat,
+};
 use crate::access::{Access, RouteError, RouteTable};
 use crate::guard::{Gate, Guard};
 pub use crate::operations::Operations;
@@ -74,6 +79,18 @@ impl<H> Routes<H> {
     #[must_use]
     pub fn table(&self) -> &RouteTable {
         &self.table
+    }
+
+    /// Who may call what, method by method: for a service to [print](RouteReport) when it is asked to.
+    #[must_use]
+    pub fn report(&self) -> RouteReport {
+        let mut report =
+            RouteReport::of_guards(self.endpoints.iter().map(|(guard, _)| guard).chain([&self.guard]));
+        for (route, (guard, endpoints)) in self.table.routes().iter().zip(&self.endpoints) {
+            let methods: Vec<_> = endpoints.iter().map(Endpoint::method).collect();
+            report.add(guard, &route.pattern, &route.access, &methods);
+        }
+        report
     }
 
     /// In whose name what is on no route is refused.

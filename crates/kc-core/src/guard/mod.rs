@@ -145,6 +145,12 @@ impl Guard {
         &self.inner.realm
     }
 
+    /// The paths at which nobody is asked for credentials.
+    #[must_use]
+    pub fn exempt_paths(&self) -> &ExemptPaths {
+        &self.inner.exempt
+    }
+
     /// Decides about a request: who sends it, and whether they may, by what the matched route asks for.
     ///
     /// # Cancellation
