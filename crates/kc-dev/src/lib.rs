@@ -23,6 +23,7 @@
 //! ```
 
 mod backchannel;
+mod builder;
 mod claims;
 mod endpoints;
 mod fault;
@@ -42,8 +43,9 @@ mod session;
 mod signin;
 mod state;
 
+pub use self::builder::{DEMO_REALM, DevIssuerBuilder, StartError};
 pub use self::fault::{Endpoint, Fault};
-pub use self::issuer::{DEMO_REALM, DevIssuer, DevIssuerBuilder, StartError};
+pub use self::issuer::DevIssuer;
 pub use self::keys::{Alg, KeyError};
-pub use self::mint::{Mint, MintError, TokenKind};
+pub use self::mint::{Defect, Mint, MintError, TokenKind};
 pub use self::realm::RealmError;

@@ -83,6 +83,12 @@ impl State {
         self.skew_secs.store(secs, Ordering::Relaxed);
     }
 
+    pub(crate) fn advance(&self, secs: i64) {
+        let moved = |skew: i64| Some(skew.saturating_add(secs));
+        // Never an error: the function always gives a value.
+        let _ = self.skew_secs.fetch_update(Ordering::Relaxed, Ordering::Relaxed, moved);
+    }
+
     /// Never held across an await: every use is one short statement.
     pub(crate) fn memory(&self) -> MutexGuard<'_, Memory> {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
