@@ -4,6 +4,7 @@ mod admin;
 mod authz;
 mod cargo_run;
 mod conformance;
+mod dev;
 mod doctor;
 mod explain;
 mod progress;
@@ -20,6 +21,7 @@ Usage: kc COMMAND
 Commands:
   authz         Decides by exported Authorization Services: check, explain, evaluate, diff
   conformance   Runs the conformance suite against a service, in whatever language it is
+  dev           Runs an issuer that answers as Keycloak does, for development
   doctor        Checks a service's settings against its Keycloak, and says what to do
   explain       Says step by step why a token is accepted, or not, and what to do
   token         Looks at tokens and gets them: verify, get
@@ -35,6 +37,7 @@ fn main() -> ExitCode {
     match first.as_ref().and_then(|first| first.to_str()) {
         Some("authz") => authz::main(arguments),
         Some("conformance") => conformance::main(arguments),
+        Some("dev") => dev::main(arguments),
         Some("doctor") => doctor::main(arguments),
         Some("explain") => explain::main(arguments),
         Some("token") => token::main(arguments),

@@ -115,6 +115,12 @@ impl DevIssuer {
         self.state.realm.client_ids().0
     }
 
+    /// Whether the realm has that client.
+    #[must_use]
+    pub fn has_client(&self, client_id: &str) -> bool {
+        self.state.realm.clients.contains_key(client_id)
+    }
+
     /// The client that a service is most likely: `api`, else the first with a secret, else the first.
     #[must_use]
     pub fn main_client(&self) -> Option<&str> {
