@@ -7,10 +7,12 @@
 //! | --- | --- |
 //! | have an issuer in a test | [`DevIssuer::start`] |
 //! | serve your own realm | [`DevIssuer::builder`] |
-//! | have a user's token, or a broken one | [`DevIssuer::token`], [`DevIssuer::mint`] |
+//! | have a user's token, or any other | [`DevIssuer::token`], [`DevIssuer::mint`] |
+//! | see that a service refuses what it must | [`Defect::ALL`] |
 //! | see what a service does when Keycloak fails | [`DevIssuer::fault`], [`Fault`] |
 //! | count what a service asks for | [`DevIssuer::requests`] |
-//! | rotate keys, log users out, shift the clock | [`DevIssuer`] |
+//! | rotate keys, log users out, move the clock | [`DevIssuer`] |
+//! | make tokens in a browser | `/` on the same port |
 //! | do all of that from another process | `/_kc-dev/` on the same port, see the README |
 //!
 //! ```
@@ -42,6 +44,11 @@ mod server;
 mod session;
 mod signin;
 mod state;
+
+/// The example of the README, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}
 
 pub use self::builder::{DEMO_REALM, DevIssuerBuilder, StartError};
 pub use self::fault::{Endpoint, Fault};
