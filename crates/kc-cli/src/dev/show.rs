@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use kc_dev::DevIssuer;
+use kc_dev::{DevIssuer, Fault};
 use serde_json::{Map, Value, json};
 
 use super::options::Options;
@@ -36,10 +36,10 @@ pub(super) fn text(issuer: &DevIssuer, options: &Options) -> String {
         push(&mut text, &format!("{}  {value}", paint.bold(&format!("{name:<8}"))));
     }
     for warning in issuer.warnings() {
-        push(&mut text, &format!("{}  {}", paint.yellow("warning "), shown(warning)));
+        push(&mut text, &format!("{}  {}", paint.yellow("warning "), super::one_line(warning)));
     }
     for (endpoint, fault) in &options.faults {
-        push(&mut text, &format!("{}  {endpoint}: {fault:?}", paint.yellow("fault   ")));
+        push(&mut text, &format!("{}  {endpoint} {}", paint.yellow("fault   "), told(fault)));
     }
     push(&mut text, "");
     users(&mut text, issuer, options, paint);
@@ -197,6 +197,15 @@ fn curl(issuer: &DevIssuer, options: &Options) -> Option<(String, String)> {
         }
     };
     Some((shown(user), line))
+}
+
+fn told(fault: &Fault) -> String {
+    match fault {
+        Fault::Slow(by) => format!("answers after {} ms", by.as_millis()),
+        Fault::Status(status) => format!("answers {status}"),
+        Fault::Cut => "cuts the connection".to_owned(),
+        other => format!("answers wrongly: {}", format!("{other:?}").to_lowercase()),
+    }
 }
 
 /// A word of a POSIX shell. JSON has escaped control characters already.

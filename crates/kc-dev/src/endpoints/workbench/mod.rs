@@ -44,7 +44,7 @@ pub(super) async fn serve(state: &Arc<State>, request: &Request) -> Option<Reply
     Some(match asset {
         Some((content_type, text)) if is_get => closed(with_type(StatusCode::OK, content_type, text)),
         None if is_get => {
-            let order = Order::default();
+            let order = Order::first(state);
             closed(show::page(state, &order, None, StatusCode::OK).await)
         }
         None if request.method == Method::POST => match visitor::is_own_page(request) {

@@ -8,6 +8,8 @@ use crate::state::State;
 /// Where a service of the examples listens.
 const SERVICE: &str = "http://127.0.0.1:8000/me";
 
+const SCOPE: &str = "openid";
+
 /// The form, as it was typed: it is shown again.
 #[derive(Clone, Debug)]
 pub(super) struct Order {
@@ -40,7 +42,7 @@ impl Default for Order {
             only: false,
             groups: none(),
             audience: none(),
-            scope: "openid".to_owned(),
+            scope: SCOPE.to_owned(),
             acr: none(),
             expires_in: none(),
             broken: none(),
@@ -50,6 +52,12 @@ impl Default for Order {
 }
 
 impl Order {
+    /// What stands in the form at first: a token of somebody who may log in.
+    pub(super) fn first(state: &State) -> Self {
+        let user = state.realm.people().find(|user| state.is_enabled(user));
+        Self { user: user.map_or_else(String::new, |user| user.username.clone()), ..Self::default() }
+    }
+
     pub(super) fn read(form: &Form) -> Self {
         let field = |name| form.get(name).unwrap_or_default().trim().to_owned();
         Self {
@@ -59,11 +67,13 @@ impl Order {
             only: form.get("only").is_some(),
             groups: field("groups"),
             audience: field("audience"),
-            scope: field("scope"),
+            scope: Some(field("scope")).filter(|scope| !scope.is_empty()).unwrap_or_else(|| SCOPE.to_owned()),
             acr: field("acr"),
             expires_in: field("expires_in"),
             broken: field("broken"),
-            service: field("service"),
+            service: Some(field("service"))
+                .filter(|url| !url.is_empty())
+                .unwrap_or_else(|| SERVICE.to_owned()),
         }
     }
 
@@ -118,9 +128,7 @@ impl Order {
             [one] => put("audience", json!(one)),
             several => put("audience", json!(several)),
         }
-        if !self.scope.is_empty() {
-            put("scope", json!(self.scope));
-        }
+        put("scope", json!(self.scope));
         if !self.acr.is_empty() {
             put("acr", json!(self.acr));
         }

@@ -1,5 +1,7 @@
 //! The page as HTML. Whatever goes in is escaped here.
 
+use std::collections::BTreeSet;
+
 use http::StatusCode;
 
 use super::order::Order;
@@ -24,7 +26,7 @@ pub(super) async fn page(
     let result = match &made {
         Some(Ok(shown)) => token(shown),
         Some(Err(why)) => format!(
-            "<section aria-live=\"polite\">\n<h2>No token</h2>\n<p class=\"error\" role=\"alert\">{}</p>\n</section>\n",
+            "<section id=\"token\" aria-live=\"polite\">\n<h2>No token</h2>\n<p class=\"error\" role=\"alert\">{}</p>\n</section>\n",
             escaped(why)
         ),
         None => String::new(),
@@ -70,7 +72,7 @@ fn form(state: &State, order: &Order) -> String {
         })
         .collect();
     format!(
-        "<section>\n<h2>Make a token</h2>\n<form method=\"post\" action=\"/\" autocomplete=\"off\">\n\
+        "<section>\n<h2>Make a token</h2>\n<form method=\"post\" action=\"/#token\" autocomplete=\"off\">\n\
          <input type=\"hidden\" name=\"do\" value=\"mint\">\n\
          <label for=\"user\">User</label>\n\
          <input id=\"user\" name=\"user\" list=\"people\" value=\"{user}\" placeholder=\"none: the client itself\" spellcheck=\"false\" autocapitalize=\"none\">\n\
@@ -186,20 +188,18 @@ fn users(state: &State) -> String {
 }
 
 async fn keys(state: &State) -> String {
-    let rows: String = state
-        .keys()
-        .listed()
-        .await
-        .into_iter()
-        .map(|(kid, alg, key_state)| {
-            let told = match key_state {
-                KeyState::Active => "signs, or did until a newer one came",
-                KeyState::Passive => "only checks older tokens",
-                KeyState::Disabled => "taken out: its tokens are distrusted",
-            };
-            format!("<tr><td>{alg}</td><td><code>{}</code></td><td>{told}</td></tr>\n", escaped(&kid))
-        })
-        .collect();
+    let mut signing = BTreeSet::new();
+    let mut rows = String::new();
+    for (kid, alg, key_state) in state.keys().listed().await {
+        let told = match key_state {
+            // The newest comes first.
+            KeyState::Active if signing.insert(alg) => "signs",
+            KeyState::Active | KeyState::Passive => "listed, for older tokens",
+            KeyState::Disabled => "taken out: its tokens are distrusted",
+        };
+        let kid = escaped(&kid);
+        rows.push_str(&format!("<tr><td>{alg}</td><td><code>{kid}</code></td><td>{told}</td></tr>\n"));
+    }
     let button = |what: &str, text: &str| {
         format!(
             "<form method=\"post\" action=\"/\"><input type=\"hidden\" name=\"do\" value=\"{what}\">\
