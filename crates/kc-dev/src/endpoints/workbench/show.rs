@@ -26,7 +26,7 @@ pub(super) async fn page(
     let result = match &made {
         Some(Ok(shown)) => token(shown),
         Some(Err(why)) => format!(
-            "<section id=\"token\" aria-live=\"polite\">\n<h2>No token</h2>\n<p class=\"error\" role=\"alert\">{}</p>\n</section>\n",
+            "<section id=\"token\">\n<h2>No token</h2>\n<p class=\"error\" role=\"alert\">{}</p>\n</section>\n",
             escaped(why)
         ),
         None => String::new(),
@@ -144,7 +144,7 @@ fn token(shown: &Shown) -> String {
         escaped(signature)
     );
     format!(
-        "<section id=\"token\" aria-live=\"polite\">\n<h2>Token</h2>\n{defect}{notes}<dl>\n{facts}</dl>\n\
+        "<section id=\"token\">\n<h2>Token</h2>\n{defect}{notes}<dl>\n{facts}</dl>\n\
          {}{}{}{}{}</section>\n",
         copied("Token", "jwt", &token),
         copied("Header", "header", &escaped(header_json)),
@@ -158,7 +158,7 @@ fn token(shown: &Shown) -> String {
 fn copied(name: &str, id: &str, html: &str) -> String {
     format!(
         "<div class=\"head\"><h3>{name}</h3><button type=\"button\" data-copy=\"{id}\" aria-live=\"polite\" hidden>Copy</button></div>\n\
-         <pre id=\"{id}\" tabindex=\"0\" aria-label=\"{name}\">{html}</pre>\n"
+         <pre id=\"{id}\" tabindex=\"0\" role=\"group\" aria-label=\"{name}\">{html}</pre>\n"
     )
 }
 
@@ -182,7 +182,7 @@ fn users(state: &State) -> String {
             .to_owned();
     }
     format!(
-        "<section>\n<h2>Users</h2>\n<div class=\"scroll\" tabindex=\"0\">\n<table>\n<thead><tr><th>Name</th><th>Roles</th>\
+        "<section>\n<h2>Users</h2>\n<div class=\"scroll\" tabindex=\"0\" role=\"group\" aria-label=\"Users\">\n<table>\n<thead><tr><th>Name</th><th>Roles</th>\
          <th>Groups</th></tr></thead>\n<tbody>\n{rows}</tbody>\n</table>\n</div>\n</section>\n"
     )
 }
@@ -207,7 +207,7 @@ async fn keys(state: &State) -> String {
         )
     };
     format!(
-        "<section id=\"keys\">\n<h2>Keys</h2>\n<div class=\"scroll\" tabindex=\"0\">\n<table>\n<thead><tr><th>Algorithm</th>\
+        "<section id=\"keys\">\n<h2>Keys</h2>\n<div class=\"scroll\" tabindex=\"0\" role=\"group\" aria-label=\"Keys\">\n<table>\n<thead><tr><th>Algorithm</th>\
          <th>Key id</th><th>State</th></tr></thead>\n<tbody>\n{rows}</tbody>\n</table>\n</div>\n<div class=\"buttons\">\n{}{}</div>\n\
          <p class=\"hint\">Rotating adds an RS256 key and keeps the old one listed. Replacing takes the old one out: a service must refuse its tokens \
          once it has fetched the keys again.</p>\n</section>\n",
