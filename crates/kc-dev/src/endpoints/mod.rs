@@ -114,6 +114,11 @@ async fn route(state: &Arc<State>, request: &Request) -> Result<Reply, Cut> {
     if !methods.contains(method) {
         return Ok(if endpoint == Endpoint::Discovery { not_found() } else { method_not_allowed() });
     }
+    if matches!(endpoint, Endpoint::Authorize | Endpoint::LoginAction)
+        && let Err(stranger) = visitor::is_no_other_name(state, request)
+    {
+        return Ok(plain_error(StatusCode::FORBIDDEN, stranger.why()));
+    }
     let (delay, fault) = state.faults.hit(endpoint);
     if !delay.is_zero() {
         tokio::time::sleep(delay).await;

@@ -1,4 +1,4 @@
-//! Who asks for what only the person at this machine may have: the page, and the control paths.
+//! Who asks for what only the person at this machine may have: the page, the control paths, and the login page with its passwords.
 //!
 //! A page that the developer's browser happens to show can send requests here, too. Two things tell it apart. Its address is another
 //! one: `Origin` and `Sec-Fetch-Site` say so, which no page can set (Fetch, section 3.2; Fetch Metadata, section 2.3). Or it has
@@ -39,10 +39,16 @@ impl Stranger {
 
 /// That it was sent from this machine to a name of this machine's.
 pub(super) fn is_here(state: &State, request: &Request) -> Result<(), Stranger> {
-    if !request.peer.is_loopback() {
-        return Err(Stranger::Peer);
-    }
+    if request.peer.is_loopback() { is_no_other_name(state, request) } else { Err(Stranger::Peer) }
+}
+
+/// That, if it was sent from this machine, it was sent to a name of this machine's.
+///
+/// For the login page, which lists passwords: a page of another name must not read them. Whoever has it listen for other machines
+/// gave it a name of their own.
+pub(super) fn is_no_other_name(state: &State, request: &Request) -> Result<(), Stranger> {
     match host(request) {
+        _ if !request.peer.is_loopback() => Ok(()),
         // No browser leaves it out (RFC 9112, section 3.2).
         Ok(None) => Ok(()),
         Ok(Some(host)) if is_ours(state, host) => Ok(()),

@@ -206,6 +206,14 @@ async fn a_name_that_was_made_to_lead_here_opens_nothing() {
     for host in [format!("localhost:{port}"), format!("[::1]:{port}")] {
         assert_eq!(page(http().get(root(&issuer)).header(HOST, host)).await.status, 200);
     }
+    // The login page lists the passwords of the realm's file.
+    let login = format!(
+        "{}?client_id=spa&response_type=code&redirect_uri=http://127.0.0.1/spa",
+        crate::asking::url(&issuer, "auth")
+    );
+    let refused = page(http().get(login).header(HOST, &evil)).await;
+    assert_eq!(refused.status, 403);
+    assert!(!refused.html.contains("alice"), "{}", refused.html);
     // The service under test may well know Keycloak's own paths under another name.
     let certs = http().get(crate::asking::url(&issuer, "certs")).header(HOST, "host.docker.internal:8080");
     assert_eq!(page(certs).await.status, 200);
