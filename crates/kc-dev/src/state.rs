@@ -84,9 +84,13 @@ impl State {
     }
 
     pub(crate) fn advance(&self, secs: i64) {
-        let moved = |skew: i64| Some(skew.saturating_add(secs));
-        // Never an error: the function always gives a value.
-        let _ = self.skew_secs.fetch_update(Ordering::Relaxed, Ordering::Relaxed, moved);
+        let mut skew = self.skew_secs.load(Ordering::Relaxed);
+        let moved = |skew: i64| skew.saturating_add(secs);
+        while let Err(meanwhile) =
+            self.skew_secs.compare_exchange_weak(skew, moved(skew), Ordering::Relaxed, Ordering::Relaxed)
+        {
+            skew = meanwhile;
+        }
     }
 
     /// Never held across an await: every use is one short statement.

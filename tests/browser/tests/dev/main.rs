@@ -118,7 +118,7 @@ async fn a_page_of_another_origin_can_neither_mint_nor_rotate_and_names_are_no_m
     ));
     let browser = Browser::open();
     browser.go(&elsewhere);
-    browser.reads("done: opaque failed opaque failed");
+    browser.reads("done: failed failed opaque failed");
     assert_eq!(issuer.kid(Alg::Rs256).await.unwrap(), kid, "nothing was rotated from elsewhere");
     browser.click("//button[text()='Win']");
     browser.reads("own page");
