@@ -9,14 +9,14 @@ use crate::process::{self, Failure, Log};
 use crate::summary::{Outcome, Row, Summary, Verdict};
 use crate::test_run::{TestRun, cargo_test};
 use crate::workspace::{Package, Workspace};
-use crate::{fuzz, keycloak, layers, thin, tools};
+use crate::{fuzz, keycloak, layers, long, package, thin, tools};
 
 /// One named group of checks.
 #[derive(Debug)]
 pub(crate) struct Suite {
     pub(crate) name: &'static str,
     pub(crate) about: &'static str,
-    run: fn(&Workspace, &mut Log) -> Result<Outcome, Failure>,
+    pub(crate) run: fn(&Workspace, &mut Log) -> Result<Outcome, Failure>,
 }
 
 /// All of them: the cheap ones first.
@@ -53,6 +53,11 @@ pub(crate) const ALL: &[Suite] = &[
         name: "features",
         about: "each crate and example alone: without features, with each one, with all",
         run: features,
+    },
+    Suite {
+        name: "package",
+        about: "cargo package of each crate: licences, README, no stray file; the archives build alone",
+        run: package::run,
     },
     Suite { name: "tests", about: "unit and integration tests that need no server", run: tests },
     Suite {
@@ -121,13 +126,14 @@ impl Choice {
 
 /// Each suite's name and what it does.
 pub(crate) fn names() -> impl Iterator<Item = (&'static str, &'static str)> {
-    ALL.iter().map(|suite| (suite.name, suite.about)).chain([(fuzz::NAME, fuzz::ABOUT)])
+    ALL.iter().chain(long::SUITES).map(|suite| (suite.name, suite.about)).chain([(fuzz::NAME, fuzz::ABOUT)])
 }
 
 /// Runs the suites chosen; prints the table; `true` when none failed.
 pub(crate) fn run(workspace: &Workspace, choice: &Choice) -> Result<bool, Failure> {
     let mut summary = Summary::default();
-    for suite in ALL.iter().filter(|suite| choice.has(suite.name, false)) {
+    let long = long::SUITES.iter().filter(|suite| choice.has(suite.name, true));
+    for suite in ALL.iter().filter(|suite| choice.has(suite.name, false)).chain(long) {
         summary.0.push(record(workspace, suite.name, suite.about, |log| (suite.run)(workspace, log))?);
     }
     if choice.has(fuzz::NAME, true) {
@@ -290,7 +296,7 @@ fn advisories(workspace: &Workspace, log: &mut Log) -> Result<Outcome, Failure> 
     Ok(verdict(ran.success, &process::last_lines(&ran.output, 1), String::new()))
 }
 
-fn deny(workspace: &Workspace, log: &mut Log) -> Result<Command, Failure> {
+pub(crate) fn deny(workspace: &Workspace, log: &mut Log) -> Result<Command, Failure> {
     let mut command = Command::new(tools::ensure_cargo_tool(&tools::CARGO_DENY, workspace, log)?);
     command.current_dir(&workspace.root).args(["--color", "never", "--all-features", "--locked"]);
     Ok(command)

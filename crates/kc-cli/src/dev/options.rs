@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use kc_dev::{Endpoint, Fault};
 
-use crate::authz::options::Line;
+use crate::command_line::Line;
 
 /// Where it listens unless told otherwise: as a Keycloak in development does.
 const PORT: u16 = 8080;
@@ -45,7 +45,7 @@ impl Options {
         let faults = line.all("--fault")?.iter().map(|text| fault(text)).collect::<Result<_, _>>()?;
         Ok(Self {
             listen: listen(line.one("--listen")?.as_deref(), port)?,
-            realm: line.one("--realm")?.map(PathBuf::from),
+            realm: line.file("--realm").map(PathBuf::from),
             client: line.one("--client")?,
             token_lifespan,
             clock_skew,
@@ -105,14 +105,10 @@ fn fault(text: &str) -> Result<(Endpoint, Fault), String> {
 
 #[cfg(test)]
 mod tests {
-    use std::ffi::OsString;
-
     use super::*;
 
     fn read(arguments: &[&str]) -> Result<Options, String> {
-        let mut arguments = arguments.iter().map(OsString::from);
-        let line = Line::read(&mut arguments, &crate::dev::WITH_VALUE, &["--json"]).unwrap().unwrap();
-        Options::read(&line)
+        Options::read(&Line::of(&[&["dev"], arguments].concat()))
     }
 
     #[test]

@@ -14,6 +14,8 @@ pub(super) enum Provenance {
     Code,
     DotEnv,
     Environment,
+    /// The file that this setting names.
+    File(&'static str),
 }
 
 impl Provenance {
@@ -26,6 +28,7 @@ impl Provenance {
             Self::Code => format!("{name} (set in code)"),
             Self::DotEnv => format!("{name} (in .env)"),
             Self::Environment => name.to_owned(),
+            Self::File(by) => format!("{name} (in the file that {by} names)"),
         }
     }
 }
