@@ -6,6 +6,7 @@ mod cargo_run;
 mod command_line;
 mod completions;
 mod conformance;
+mod dev;
 mod doctor;
 mod explain;
 mod input;
@@ -51,6 +52,7 @@ fn runner(names: &[&str]) -> Option<Run> {
         ["authz", "explain"] => authz::explain::run,
         ["completions"] => completions::run,
         ["conformance"] => conformance::run,
+        ["dev"] => dev::run,
         ["doctor"] => doctor::run,
         ["explain"] => explain::run,
         ["man"] => manual::run,
