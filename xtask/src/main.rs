@@ -2,6 +2,7 @@
 
 mod arguments;
 mod bench;
+mod book;
 mod callgrind;
 mod code_lines;
 mod fuzz;

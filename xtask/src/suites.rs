@@ -9,7 +9,7 @@ use crate::process::{self, Failure, Log};
 use crate::summary::{Outcome, Row, Summary, Verdict};
 use crate::test_run::{TestRun, cargo_test};
 use crate::workspace::{Package, Workspace};
-use crate::{fuzz, keycloak, layers, thin, tools};
+use crate::{book, fuzz, keycloak, layers, thin, tools};
 
 /// One named group of checks.
 #[derive(Debug)]
@@ -50,6 +50,11 @@ pub(crate) const ALL: &[Suite] = &[
     },
     Suite { name: "docs", about: "cargo doc, broken links are errors", run: docs },
     Suite {
+        name: "book",
+        about: "docs/ as a book by mdBook: every page is in it, every link leads somewhere",
+        run: book::run,
+    },
+    Suite {
         name: "features",
         about: "each crate alone: without features, with each one, with all",
         run: features,
@@ -77,6 +82,13 @@ pub(crate) const ALL: &[Suite] = &[
         run: browser,
     },
 ];
+
+/// What takes too long for every day.
+const LONG: [Suite; 1] = [Suite {
+    name: "quick-starts",
+    about: "each quick start's project built for itself and run (long: by name, or with --long)",
+    run: quick_starts,
+}];
 
 /// The package whose tests all need a real Keycloak.
 const KEYCLOAK_PACKAGE: &str = "keycloak-tests";
@@ -121,13 +133,14 @@ impl Choice {
 
 /// Each suite's name and what it does.
 pub(crate) fn names() -> impl Iterator<Item = (&'static str, &'static str)> {
-    ALL.iter().map(|suite| (suite.name, suite.about)).chain([(fuzz::NAME, fuzz::ABOUT)])
+    ALL.iter().chain(&LONG).map(|suite| (suite.name, suite.about)).chain([(fuzz::NAME, fuzz::ABOUT)])
 }
 
 /// Runs the suites chosen; prints the table; `true` when none failed.
 pub(crate) fn run(workspace: &Workspace, choice: &Choice) -> Result<bool, Failure> {
     let mut summary = Summary::default();
-    for suite in ALL.iter().filter(|suite| choice.has(suite.name, false)) {
+    let long = LONG.iter().filter(|suite| choice.has(suite.name, true));
+    for suite in ALL.iter().filter(|suite| choice.has(suite.name, false)).chain(long) {
         summary.0.push(record(workspace, suite.name, suite.about, |log| (suite.run)(workspace, log))?);
     }
     if choice.has(fuzz::NAME, true) {
@@ -165,7 +178,8 @@ fn tools(workspace: &Workspace, log: &mut Log) -> Result<Outcome, Failure> {
     tools::ensure(&programs, log)?;
     tools::ensure_components(workspace, log)?;
     tools::ensure_cargo_tool(&tools::CARGO_DENY, workspace, log)?;
-    Ok(Outcome::passed(format!("{} programs", programs.len() + 3)))
+    tools::ensure_cargo_tool(&tools::MDBOOK, workspace, log)?;
+    Ok(Outcome::passed(format!("{} programs", programs.len() + 4)))
 }
 
 fn format(workspace: &Workspace, log: &mut Log) -> Result<Outcome, Failure> {
@@ -309,6 +323,19 @@ fn tests(workspace: &Workspace, log: &mut Log) -> Result<Outcome, Failure> {
     let run = cargo_test(workspace, log, &arguments, None)?;
     let packages = workspace.packages.iter().map(|package| package.name.as_str());
     Ok(run.outcome(packages.filter(|name| !elsewhere.contains(name))))
+}
+
+fn quick_starts(workspace: &Workspace, log: &mut Log) -> Result<Outcome, Failure> {
+    let mut command = workspace.cargo();
+    command.args(["test", "--package", "documents-tests", "--test", "quick_starts", "--", "--nocapture"]);
+    let ran = process::run(command.env("KC_QUICK_STARTS", "build"), log)?;
+    let report = Report::read(&ran.output);
+    let passed: u64 = report.tallies.values().map(|tally| tally.passed).sum();
+    Ok(verdict(
+        ran.success && passed > 0,
+        "a quick start does not do what it says",
+        format!("{passed} tests"),
+    ))
 }
 
 fn doctests(workspace: &Workspace, log: &mut Log) -> Result<Outcome, Failure> {
