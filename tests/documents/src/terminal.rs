@@ -35,7 +35,7 @@ impl Terminal {
     /// In an empty folder, but for `kc`, which is this repository.
     ///
     /// # Panics
-    /// A program of this repository can't be built.
+    /// Nothing can be written below the temporary folder.
     #[must_use]
     pub fn new() -> Self {
         let home = tempfile::tempdir().expect("a temporary folder");
@@ -46,9 +46,12 @@ impl Terminal {
         symlink(repository(), desk.join("kc")).expect("a link");
         let built = fresh();
         write_program(&bin.join("cargo"), &cargo(&built));
-        if built.iter().any(|(package, _)| *package == "kc-cli") {
-            symlink(binaries().join("kc"), bin.join("kc")).expect("a link");
-        }
+        let manifest = repository().join("Cargo.toml");
+        let kc = format!(
+            "#!/bin/bash\nexec cargo run --quiet --manifest-path '{}' -p kc-cli -- \"$@\"\n",
+            manifest.display()
+        );
+        write_program(&bin.join("kc"), &kc);
         fs::write(home.path().join("folder"), desk.display().to_string()).expect("a file");
         fs::write(home.path().join("variables"), "").expect("a file");
         Self { home, words: Vec::new(), running: Vec::new() }
@@ -198,7 +201,9 @@ impl Terminal {
         // `-a`: what a block sets, the next one finds.
         shell.arg(format!("set -a; . ~/variables; cd \"$(cat ~/folder)\"; set -euo pipefail\n{script}"));
         shell.stdin(Stdio::null()).env_clear();
-        for name in ["CARGO_HOME", "RUSTUP_HOME", "LANG", "CARGO_BUILD_JOBS", "CARGO_INCREMENTAL"] {
+        for name in
+            ["CARGO_HOME", "RUSTUP_HOME", "LANG", "CARGO_BUILD_JOBS", "CARGO_INCREMENTAL", "RUSTFLAGS"]
+        {
             if let Some(value) = std::env::var_os(name) {
                 shell.env(name, value);
             }
@@ -307,17 +312,7 @@ fn fresh() -> Vec<(&'static str, &'static str)> {
         };
         Some(sources.split_whitespace().all(older))
     };
-    let mut fresh: Vec<_> = PROGRAMS.into_iter().filter(|(_, name)| is_fresh(name) == Some(true)).collect();
-    if !fresh.contains(&("kc-cli", "kc")) {
-        let built = Command::new(env!("CARGO"))
-            .current_dir(repository())
-            .args(["build", "--quiet", "--package", "kc-cli", "--bin", "kc", "--target-dir"])
-            .arg(binaries().parent().expect("it is in target"))
-            .status();
-        assert!(built.is_ok_and(|status| status.success()), "kc can't be built");
-        fresh.push(("kc-cli", "kc"));
-    }
-    fresh
+    PROGRAMS.into_iter().filter(|(_, name)| is_fresh(name) == Some(true)).collect()
 }
 
 /// What stands for `cargo` in the terminal: it runs programs that are built already, and leaves the rest to the real one.
