@@ -10,7 +10,6 @@
 #![expect(
     clippy::expect_used,
     clippy::panic,
-    clippy::unwrap_used,
     reason = "all of this is called by tests only, and a panic is how a test fails"
 )]
 

@@ -4,6 +4,7 @@
 
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener};
+use std::time::Instant;
 
 use axum::routing::get;
 use documents_tests::page::{self, Mark, Page};
@@ -74,11 +75,12 @@ async fn a_reader_who_types_the_commands_of_a_page_sees_what_it_shows() {
             }
         }
         // It blocks: the issuer answers meanwhile.
+        let (name, started) = (page.path.display().to_string(), Instant::now());
         let (commands, found) = tokio::task::spawn_blocking(move || terminal.follow(&page)).await.unwrap();
+        println!("{name}: {commands} blocks of commands in {:.1} s", started.elapsed().as_secs_f64());
         count += commands;
         findings.extend(found);
     }
     assert!(findings.is_empty(), "{}", findings.join("\n"));
     assert!(count >= 10, "only {count} blocks were run");
-    println!("{count} blocks of commands");
 }
