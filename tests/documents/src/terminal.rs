@@ -7,14 +7,35 @@ use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
+use std::time::SystemTime;
 
 use tempfile::TempDir;
 
 use crate::page::{Mark, Page, repository};
 
-/// Programs of this repository that pages run: package and binary.
-const PROGRAMS: [(&str, &str); 4] =
-    [("axum-service", "axum-service"), ("kc-cli", "kc"), ("kc-dev", "kc-dev"), ("two-realms", "two-realms")];
+/// Programs of this repository that pages run: package, binary, and the folders of what they are built from.
+const PROGRAMS: [(&str, &str, &[&str]); 4] = [
+    (
+        "axum-service",
+        "axum-service",
+        &[
+            "crates/kc-axum",
+            "crates/kc-core",
+            "crates/kc-dev",
+            "crates/kc-login",
+            "crates/kc-store",
+            "examples/axum-service",
+            "examples/reference-service",
+        ],
+    ),
+    ("kc-cli", "kc", &["crates/kc-cli", "crates/kc-conformance", "crates/kc-core", "crates/kc-dev"]),
+    ("kc-dev", "kc-dev", &["crates/kc-dev"]),
+    (
+        "two-realms",
+        "two-realms",
+        &["crates/kc-axum", "crates/kc-core", "crates/kc-dev", "examples/two-realms"],
+    ),
+];
 /// No command takes longer, not even the first build of a quick start on a busy machine.
 const LONGEST_SECONDS: &str = "900";
 
@@ -302,17 +323,23 @@ fn binaries() -> PathBuf {
 /// Which programs are there and as new as their sources: `cargo test --workspace` has built them, and building them again for themselves
 /// alone would build half of their dependencies with other features.
 fn fresh() -> Vec<(&'static str, &'static str)> {
-    let folder = binaries();
-    let is_fresh = |name: &str| {
-        let sources = fs::read_to_string(folder.join(format!("{name}.d"))).ok()?;
-        let built = folder.join(name).metadata().ok()?.modified().ok()?;
-        let (_, sources) = sources.split_once(": ")?;
-        let older = |source: &str| {
-            Path::new(source).metadata().and_then(|is| is.modified()).is_ok_and(|at| at <= built)
-        };
-        Some(sources.split_whitespace().all(older))
+    let is_fresh = |name: &str, folders: &[&str]| {
+        let built = binaries().join(name).metadata().and_then(|program| program.modified());
+        built.is_ok_and(|built| {
+            folders.iter().all(|folder| {
+                let folder = repository().join(folder);
+                newest(&folder.join("src")).max(newest(&folder.join("Cargo.toml"))) <= Some(built)
+            })
+        })
     };
-    PROGRAMS.into_iter().filter(|(_, name)| is_fresh(name) == Some(true)).collect()
+    let fresh = PROGRAMS.into_iter().filter(|(_, name, folders)| is_fresh(name, folders));
+    fresh.map(|(package, name, _)| (package, name)).collect()
+}
+
+/// When what is there was changed last.
+fn newest(path: &Path) -> Option<SystemTime> {
+    let Ok(entries) = fs::read_dir(path) else { return path.metadata().and_then(|is| is.modified()).ok() };
+    entries.flatten().filter_map(|entry| newest(&entry.path())).max()
 }
 
 /// What stands for `cargo` in the terminal: it runs programs that are built already, and leaves the rest to the real one.
