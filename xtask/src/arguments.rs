@@ -12,7 +12,9 @@ Usage: cargo xtask COMMAND
 
 Commands:
   test       every check there is, with counts; `cargo xtask test --help`
+  api        write api/*.txt anew: what each library offers; the suite `api` compares
   bench      measure, side by side; `cargo xtask bench --help`
+  dist       the static programs of a release; `cargo xtask dist --help`
   keycloak   start, stop or look at the real Keycloak of the tests; `cargo xtask keycloak --help`
   thin       code lines of the adapters and examples against their budget
 
@@ -30,6 +32,17 @@ Usage: cargo xtask bench [--quick]
   --quick   fewer rounds, no instruction counts, no clean build
 
 The output is also in target/xtask/bench.log. Compare ratios within a run, never times.
+";
+
+const DIST: &str = "\
+Builds kc and the example axum-service without any shared library, stripped, and collects in
+target/dist what goes with them: licences, lists of crates (CycloneDX), the files of deploy/,
+checksums, and an archive of it all. As root on Debian or Ubuntu it installs what is missing
+(musl-gcc), elsewhere it says what to install.
+
+Usage: cargo xtask dist [--target TARGET]
+
+  --target TARGET   default: this machine's processor, with musl
 ";
 
 const KEYCLOAK: &str = "\
@@ -59,7 +72,8 @@ none is ever left out without a word.
 Usage: cargo xtask test [--only SUITE]… [--long] [--fuzz-seconds N] [--list]
 
   --only SUITE       run this suite only; may be given several times
-  --long             also what takes long and is left out otherwise: the suite `fuzz`
+  --long             also what takes long and is left out otherwise: `api`, `msrv`,
+                     `minimal-versions`, `supply-elsewhere`, `dist`, `fuzz`
   --fuzz-seconds N   how long each fuzz target runs, default 60
   --list             name the suites and what each does
 
@@ -76,8 +90,12 @@ Usage: cargo xtask thin
 /// What to do.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Request {
+    /// Write the lists of what the libraries offer.
+    Api,
     /// Measure; quickly, for a first look.
     Bench { quick: bool },
+    /// Make a release's programs; for this target, or for this machine.
+    Dist(Option<String>),
     /// Print this text.
     Help(&'static str),
     /// Start, stop or look at the real Keycloak.
@@ -117,11 +135,20 @@ pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Request, 
     let help = rest.iter().any(|&a| a == "--help" || a == "-h");
     match command {
         None | Some("--help" | "-h" | "help") => Ok(Request::Help(GENERAL)),
+        Some("api") if help => Ok(Request::Help(GENERAL)),
+        Some("api") if rest.is_empty() => Ok(Request::Api),
+        Some("api") => Err(Mistake(format!("`api` takes no argument, got `{}`", rest.join(" ")))),
         Some("bench") if help => Ok(Request::Help(BENCH)),
         Some("bench") => match rest.as_slice() {
             [] => Ok(Request::Bench { quick: false }),
             ["--quick"] => Ok(Request::Bench { quick: true }),
             _ => Err(Mistake("`bench` takes `--quick` or nothing".to_owned())),
+        },
+        Some("dist") if help => Ok(Request::Help(DIST)),
+        Some("dist") => match rest.as_slice() {
+            [] => Ok(Request::Dist(None)),
+            ["--target", target] => Ok(Request::Dist(Some((*target).to_owned()))),
+            _ => Err(Mistake("`dist` takes `--target TARGET` or nothing".to_owned())),
         },
         Some("keycloak") if help => Ok(Request::Help(KEYCLOAK)),
         Some("keycloak") => keycloak(&rest),
@@ -195,6 +222,7 @@ mod tests {
     #[test]
     fn each_command_has_its_own_help() {
         assert_eq!(read("bench --help"), Ok(Request::Help(BENCH)));
+        assert_eq!(read("dist --help"), Ok(Request::Help(DIST)));
         assert_eq!(read("keycloak --help"), Ok(Request::Help(KEYCLOAK)));
         assert_eq!(read("test --only format -h"), Ok(Request::Help(TEST)));
         assert_eq!(read("thin --help"), Ok(Request::Help(THIN)));
@@ -236,6 +264,8 @@ mod tests {
         assert!(read("test --fast").is_err());
         assert!(read("thin now").is_err());
         assert!(read("bench --fast").is_err());
+        assert!(read("api all").is_err());
+        assert!(read("dist --target").is_err());
         assert!(read("keycloak").is_err());
         assert!(read("keycloak start stop").is_err());
     }

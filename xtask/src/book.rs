@@ -15,7 +15,7 @@ use crate::summary::Outcome;
 use crate::tools;
 use crate::workspace::Workspace;
 
-/// Folders whose Markdown is pages: the root, and these. A `*` is any one folder.
+/// Folders whose Markdown is pages; of those named by `*`, which is any one folder, only the README.
 const FOLDERS: [&str; 4] = ["", "docs", "crates/*", "examples/*"];
 /// What mdBook builds the table of contents from.
 const SUMMARY: &str = "docs/SUMMARY.md";
@@ -52,8 +52,11 @@ fn pages(root: &Path) -> Result<BTreeSet<PathBuf>, Failure> {
             Some(above) => entries(&root.join(above))?.into_iter().filter(|path| path.is_dir()).collect(),
         };
         for folder in folders {
-            let files =
-                entries(&folder)?.into_iter().filter(|path| path.extension().is_some_and(|is| is == "md"));
+            let files = entries(&folder)?.into_iter().filter(|path| match path.file_name() {
+                // Beside a crate there is one page, and what its archive has to hold.
+                Some(name) if folder.parent() != Some(root) && folder != *root => name == "README.md",
+                _ => path.extension().is_some_and(|is| is == "md"),
+            });
             pages.extend(files.filter_map(|path| Some(path.strip_prefix(root).ok()?.to_owned())));
         }
     }

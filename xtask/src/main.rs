@@ -1,14 +1,21 @@
 //! One entry for everything a contributor or CI does: `cargo xtask --help`.
 
+mod api;
 mod arguments;
 mod bench;
+mod bom;
 mod book;
 mod callgrind;
 mod code_lines;
+mod dist;
 mod fuzz;
 mod keycloak;
 mod layers;
 mod libtest;
+mod long;
+mod minimal;
+mod msrv;
+mod package;
 mod process;
 mod suites;
 mod summary;
@@ -44,7 +51,9 @@ fn main() -> ExitCode {
 /// Carries a request out; `false` when what was asked for ran and found something wrong.
 fn obey(request: Request) -> Result<bool, Failure> {
     match request {
+        Request::Api => api::accept(&Workspace::load()?),
         Request::Bench { quick } => bench::run(&Workspace::load()?, quick),
+        Request::Dist(target) => dist::make(&Workspace::load()?, target.as_deref()),
         Request::Help(text) => {
             print!("{text}");
             Ok(true)

@@ -9,14 +9,14 @@ use crate::process::{self, Failure, Log};
 use crate::summary::{Outcome, Row, Summary, Verdict};
 use crate::test_run::{TestRun, cargo_test};
 use crate::workspace::{Package, Workspace};
-use crate::{book, fuzz, keycloak, layers, thin, tools};
+use crate::{book, fuzz, keycloak, layers, long, package, thin, tools};
 
 /// One named group of checks.
 #[derive(Debug)]
 pub(crate) struct Suite {
     pub(crate) name: &'static str,
     pub(crate) about: &'static str,
-    run: fn(&Workspace, &mut Log) -> Result<Outcome, Failure>,
+    pub(crate) run: fn(&Workspace, &mut Log) -> Result<Outcome, Failure>,
 }
 
 /// All of them: the cheap ones first.
@@ -56,8 +56,13 @@ pub(crate) const ALL: &[Suite] = &[
     },
     Suite {
         name: "features",
-        about: "each crate alone: without features, with each one, with all",
+        about: "each crate and example alone: without features, with each one, with all",
         run: features,
+    },
+    Suite {
+        name: "package",
+        about: "cargo package of each crate: licences, README, no stray file; the archives build alone",
+        run: package::run,
     },
     Suite { name: "tests", about: "unit and integration tests that need no server", run: tests },
     Suite {
@@ -82,13 +87,6 @@ pub(crate) const ALL: &[Suite] = &[
         run: browser,
     },
 ];
-
-/// What takes too long for every day.
-const LONG: [Suite; 1] = [Suite {
-    name: "quick-starts",
-    about: "each quick start's project built for itself and run (long: by name, or with --long)",
-    run: quick_starts,
-}];
 
 /// The package whose tests all need a real Keycloak.
 const KEYCLOAK_PACKAGE: &str = "keycloak-tests";
@@ -133,13 +131,13 @@ impl Choice {
 
 /// Each suite's name and what it does.
 pub(crate) fn names() -> impl Iterator<Item = (&'static str, &'static str)> {
-    ALL.iter().chain(&LONG).map(|suite| (suite.name, suite.about)).chain([(fuzz::NAME, fuzz::ABOUT)])
+    ALL.iter().chain(long::SUITES).map(|suite| (suite.name, suite.about)).chain([(fuzz::NAME, fuzz::ABOUT)])
 }
 
 /// Runs the suites chosen; prints the table; `true` when none failed.
 pub(crate) fn run(workspace: &Workspace, choice: &Choice) -> Result<bool, Failure> {
     let mut summary = Summary::default();
-    let long = LONG.iter().filter(|suite| choice.has(suite.name, true));
+    let long = long::SUITES.iter().filter(|suite| choice.has(suite.name, true));
     for suite in ALL.iter().filter(|suite| choice.has(suite.name, false)).chain(long) {
         summary.0.push(record(workspace, suite.name, suite.about, |log| (suite.run)(workspace, log))?);
     }
@@ -236,7 +234,10 @@ fn thin(workspace: &Workspace, log: &mut Log) -> Result<Outcome, Failure> {
 fn features(workspace: &Workspace, log: &mut Log) -> Result<Outcome, Failure> {
     let mut findings = Vec::new();
     let mut count = 0;
-    for package in &workspace.packages {
+    // What nobody else builds is built with everything by the suite `lint`.
+    let is_offered = |package: &&Package| package.is_in("crates") || package.is_in("examples");
+    let offered: Vec<&Package> = workspace.packages.iter().filter(is_offered).collect();
+    for package in &offered {
         for choice in choices(package) {
             count += 1;
             let mut command = workspace.cargo();
@@ -246,7 +247,7 @@ fn features(workspace: &Workspace, log: &mut Log) -> Result<Outcome, Failure> {
             }
         }
     }
-    Ok(Outcome::of(&findings, format!("{count} combinations of {} packages", workspace.packages.len())))
+    Ok(Outcome::of(&findings, format!("{count} combinations of {} packages", offered.len())))
 }
 
 fn choices(package: &Package) -> Vec<Vec<String>> {
@@ -301,7 +302,7 @@ fn advisories(workspace: &Workspace, log: &mut Log) -> Result<Outcome, Failure> 
     Ok(verdict(ran.success, &process::last_lines(&ran.output, 1), String::new()))
 }
 
-fn deny(workspace: &Workspace, log: &mut Log) -> Result<Command, Failure> {
+pub(crate) fn deny(workspace: &Workspace, log: &mut Log) -> Result<Command, Failure> {
     let mut command = Command::new(tools::ensure_cargo_tool(&tools::CARGO_DENY, workspace, log)?);
     command.current_dir(&workspace.root).args(["--color", "never", "--all-features", "--locked"]);
     Ok(command)
@@ -323,19 +324,6 @@ fn tests(workspace: &Workspace, log: &mut Log) -> Result<Outcome, Failure> {
     let run = cargo_test(workspace, log, &arguments, None)?;
     let packages = workspace.packages.iter().map(|package| package.name.as_str());
     Ok(run.outcome(packages.filter(|name| !elsewhere.contains(name))))
-}
-
-fn quick_starts(workspace: &Workspace, log: &mut Log) -> Result<Outcome, Failure> {
-    let mut command = workspace.cargo();
-    command.args(["test", "--package", "documents-tests", "--test", "quick_starts", "--", "--nocapture"]);
-    let ran = process::run(command.env("KC_QUICK_STARTS", "build"), log)?;
-    let report = Report::read(&ran.output);
-    let passed: u64 = report.tallies.values().map(|tally| tally.passed).sum();
-    Ok(verdict(
-        ran.success && passed > 0,
-        "a quick start does not do what it says",
-        format!("{passed} tests"),
-    ))
 }
 
 fn doctests(workspace: &Workspace, log: &mut Log) -> Result<Outcome, Failure> {
@@ -458,7 +446,7 @@ fn conformance_with(
     Ok(outcome)
 }
 
-fn verdict(success: bool, otherwise: &str, count: String) -> Outcome {
+pub(crate) fn verdict(success: bool, otherwise: &str, count: String) -> Outcome {
     let findings = if success { Vec::new() } else { vec![otherwise.to_owned()] };
     Outcome::of(&findings, count)
 }

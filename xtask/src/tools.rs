@@ -62,6 +62,10 @@ pub(crate) const WRK: Tool = Tool { name: "wrk", present: || on_path("wrk"), pac
 pub(crate) const VALGRIND: Tool =
     Tool { name: "Valgrind", present: || runs("valgrind", "--version"), packages: &[&["valgrind"]] };
 
+/// What compiles C for programs without shared libraries.
+pub(crate) const MUSL: Tool =
+    Tool { name: "musl-gcc", present: || on_path("musl-gcc"), packages: &[&["musl-tools"]] };
+
 /// A program of cargo's, of the release that our use of it was written for.
 #[derive(Debug)]
 pub(crate) struct CargoTool {
@@ -72,6 +76,8 @@ pub(crate) struct CargoTool {
 }
 
 pub(crate) const CARGO_DENY: CargoTool = CargoTool { name: "cargo-deny", release: "0.20.2", options: &[] };
+pub(crate) const CARGO_PUBLIC_API: CargoTool =
+    CargoTool { name: "cargo-public-api", release: "0.52.0", options: &[] };
 pub(crate) const CARGO_FUZZ: CargoTool = CargoTool { name: "cargo-fuzz", release: "0.13.2", options: &[] };
 /// Without its server, its watcher and its search.
 pub(crate) const MDBOOK: CargoTool =

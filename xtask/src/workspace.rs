@@ -168,7 +168,13 @@ impl Dependency {
 fn cargo(folder: &Path) -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(folder).env("CARGO_TERM_COLOR", "never").env("CARGO_TERM_PROGRESS_WHEN", "never");
-    // `cargo xtask` describes the package xtask in the environment: the cargo we call must not inherit that.
+    without_ours(&mut command);
+    command
+}
+
+/// Takes away what cargo tells of itself and of the package xtask, which another cargo must not inherit.
+pub(crate) fn without_ours(command: &mut Command) {
+    // `cargo xtask` describes the package xtask in the environment.
     for (name, _) in std::env::vars_os() {
         let name = name.to_string_lossy();
         if ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_"].iter().any(|p| name.starts_with(p))
@@ -176,7 +182,6 @@ fn cargo(folder: &Path) -> Command {
             command.env_remove(&*name);
         }
     }
-    command
 }
 
 fn text(value: &Value, member: &str) -> Result<String, Failure> {

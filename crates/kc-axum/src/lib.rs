@@ -38,6 +38,12 @@
 //! | demand more in one handler | [`Allowed`] |
 //! | refuse in a handler, in the same form | [`Rejection`] |
 //! | let web pages of other origins call | [`cors`] |
+//!
+//! # Features
+//!
+//! `login`: browser login by `kc-login`: sessions, pages, logout.
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod cors;
 mod extract;

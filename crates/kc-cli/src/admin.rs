@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use clap::Arg;
 use http::{Request, StatusCode};
 use kc_core::client::ClientAuthentication;
 use kc_core::clock::SystemClock;
@@ -13,7 +14,8 @@ use kc_core::settings::KeycloakServer;
 use kc_core::transport::Transport;
 use serde_json::Value;
 
-use crate::authz::options::{Line, file};
+use crate::command_line::{Line, file as file_option, value};
+use crate::input::file;
 
 /// The variable with an administrator's access token.
 pub(crate) const TOKEN: &str = "KEYCLOAK_ADMIN_TOKEN";
@@ -23,7 +25,16 @@ pub(crate) const CLIENT: &str = "KEYCLOAK_ADMIN_CLIENT_ID";
 pub(crate) const SECRET: &str = "KEYCLOAK_ADMIN_CLIENT_SECRET";
 
 /// The options that say who asks.
-pub(crate) const OPTIONS: [&str; 3] = ["--admin-token-file", "--admin-client", "--admin-secret-file"];
+pub(crate) fn options() -> [Arg; 3] {
+    [
+        file_option(
+            "admin-token-file",
+            "The access token of an administrator; - is standard input. Or KEYCLOAK_ADMIN_TOKEN",
+        ),
+        value("admin-client", "ID", "The client of the realm that asks. Or KEYCLOAK_ADMIN_CLIENT_ID"),
+        file_option("admin-secret-file", "Its secret; - is standard input. Or KEYCLOAK_ADMIN_CLIENT_SECRET"),
+    ]
+}
 
 /// The value of a variable of this process.
 pub(crate) fn variable(name: &str) -> Option<String> {
@@ -32,7 +43,7 @@ pub(crate) fn variable(name: &str) -> Option<String> {
 
 /// Whether anybody is named by an option or a variable.
 pub(crate) fn is_named(line: &Line, variable: impl Fn(&str) -> Option<String>) -> Result<bool, String> {
-    for option in OPTIONS {
+    for option in ["--admin-token-file", "--admin-client", "--admin-secret-file"] {
         if line.one(option)?.is_some() {
             return Ok(true);
         }

@@ -1,55 +1,25 @@
 //! `kc authz`: exported authorization configurations.
 
-mod check;
+pub(crate) mod check;
 pub(crate) mod diff;
-mod evaluate;
-mod explain;
-pub(crate) mod options;
+pub(crate) mod evaluate;
+pub(crate) mod explain;
+mod options;
 
-use std::ffi::OsString;
-use std::process::ExitCode;
+use clap::Command;
 
-const HELP: &str = "\
-Decides by what Keycloak's Authorization Services export. Asks nobody, but for diff --live.
+use crate::command_line;
 
-Usage: kc authz COMMAND
-
-Commands:
-  check      Says what of a configuration is not clear, or cannot be decided without Keycloak
-  explain    Decides one request, and shows how it came to that
-  evaluate   Decides many requests, a line of JSON each
-  diff       Says what differs between two configurations, or a file and the server, and for whom
-
-Options:
-  -h, --help   This text; kc authz COMMAND --help tells more
-";
-
-/// A command, given the arguments behind its name. `Err` is why nothing could be done.
-type Command = fn(&mut dyn Iterator<Item = OsString>) -> Result<ExitCode, String>;
-
-/// Runs the command; `arguments` are those after its name.
-pub(crate) fn main(mut arguments: impl Iterator<Item = OsString>) -> ExitCode {
-    let first = arguments.next();
-    let (name, run): (&str, Command) = match first.as_ref().and_then(|first| first.to_str()) {
-        Some("check") => ("check", check::main),
-        Some("diff") => ("diff", diff::main),
-        Some("explain") => ("explain", explain::main),
-        Some("evaluate") => ("evaluate", evaluate::main),
-        Some("-h" | "--help" | "help") => {
-            print!("{HELP}");
-            return ExitCode::SUCCESS;
-        }
-        Some(other) => {
-            eprintln!("kc authz: the command {other:?} is not known; see kc authz --help");
-            return ExitCode::from(2);
-        }
-        None => {
-            eprint!("{HELP}");
-            return ExitCode::from(2);
-        }
-    };
-    run(&mut arguments).unwrap_or_else(|why| {
-        eprintln!("kc authz {name}: {why}");
-        ExitCode::from(2)
-    })
+pub(crate) fn command() -> Command {
+    command_line::group("authz", "Decides by exported Authorization Services")
+        .override_usage("kc authz COMMAND")
+        .before_help("Asks nobody, but for diff --live.")
+        .subcommands([check::command(), diff::command(), evaluate::command(), explain::command()])
+        .after_help(
+            "Exit code: 0 good, 1 not, 2 nothing could be decided: see each command.\n\
+             \n\
+             Examples:\n  \
+             kc authz check authorization-config.json\n  \
+             kc authz diff --live authorization-config.json",
+        )
 }

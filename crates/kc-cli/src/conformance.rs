@@ -7,65 +7,85 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use crate::cargo_run;
+use clap::Command;
 use kc_conformance::{Deviations, Issuer, Keycloak, Options, Outcome, Profile, Target, catalogue, run_with};
 
-const HELP: &str = "\
-Runs the conformance suite against a service, in whatever language it is.
+use crate::cargo_run;
+use crate::command_line::{self, Line, behind_dashes, choice, file, flag, value, values};
+use crate::terminal::{complain, written};
 
-Usage: kc conformance [OPTIONS] -- COMMAND [ARGUMENT]...
-       kc conformance --list
-
-Examples:
-  kc conformance -- cargo run -p my-service
-  kc conformance -- python app.py
-  kc conformance --only roles --only keys/no-redirect-is-followed -- ./my-service
-  kc conformance --clean-folder --junit conformance.xml -- ./my-service --config /etc/my.toml
-  kc conformance --keycloak http://127.0.0.1:8080 -- ./my-service
-
-Starts an issuer that answers as Keycloak does, then COMMAND, some two hundred times, with KEYCLOAK_URL, KEYCLOAK_REALM,
-KEYCLOAK_CLIENT_ID, KEYCLOAK_CLIENT_SECRET, LISTEN and whatever else a case needs in its environment. COMMAND must listen
-on LISTEN, answer 200 on GET /health, have the routes that docs/conformance.md lists, and end on SIGTERM; a shell script
-should `exec` it. Of `cargo run` the program is built once and then started itself. Everything listens on 127.0.0.1.
-
-Options:
-      --keycloak URL        Let a real Keycloak of this machine issue the tokens. The suite makes realms of its own there,
-                            named kc-conformance-…, and deletes them at the end. The server must not have a fixed host name
-      --admin-user NAME     Who administers it. Default admin
-      --admin-password-env VARIABLE
-                            The variable that holds the password. Default: the password is admin
-      --profile NAME        Which routes the service has: api, those that take bearer tokens; authorization, those and
-                            /inventory; full, those and the browser login. Default api
-      --only NAME           Only the case of that id, or the group; may be repeated
-      --deviations FILE     Accepted failures, as lines \"group/case\" = \"reason\". A reason of a case that passes fails
-                            the run
-      --clean-folder        Start COMMAND in an empty folder each time; the cases about .env need it. COMMAND must not
-                            depend on the current folder then; a relative path of the program itself is fine
-      --start-timeout SECS  How long one start may take. Default 120
-      --junit FILE          Write JUnit XML
-      --json FILE           Write JSON
-      --list                Print every case with the section that demands it, run nothing
-  -h, --help                This text
-
-Exit code: 0 when nothing deviates without a reason, 1 when something does, 2 when nothing could be run.
-";
-
-/// Runs the command; `arguments` are those after its name.
-pub(crate) fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
-    match Command::parse(arguments).and_then(|command| command.run()) {
-        Ok(code) => code,
-        Err(why) => {
-            eprintln!("kc conformance: {why}");
-            ExitCode::from(2)
-        }
-    }
+pub(crate) fn command() -> Command {
+    command_line::command("conformance", "Runs the conformance suite against a service, in whatever language it is")
+        .override_usage("kc conformance [OPTIONS] -- COMMAND [ARGUMENT]...\n       kc conformance --list")
+        .before_help(
+            "Starts an issuer that answers as Keycloak does, then COMMAND, some two hundred times, with KEYCLOAK_URL, KEYCLOAK_REALM,\n\
+             KEYCLOAK_CLIENT_ID, KEYCLOAK_CLIENT_SECRET, LISTEN and whatever else a case needs in its environment. COMMAND must listen\n\
+             on LISTEN, answer 200 on GET /health, have the routes that docs/conformance.md lists, and end on SIGTERM; a shell script\n\
+             should `exec` it. Of `cargo run` the program is built once and then started itself. Everything listens on 127.0.0.1.",
+        )
+        .arg(behind_dashes("What starts the service, behind --"))
+        .arg(value(
+            "keycloak",
+            "URL",
+            "Let a real Keycloak of this machine issue the tokens. The suite makes realms of its own there,\n\
+             named kc-conformance-…, and deletes them at the end. The server must not have a fixed host name",
+        ))
+        .arg(value("admin-user", "NAME", "Who administers it. Default admin"))
+        .arg(value(
+            "admin-password-env",
+            "VARIABLE",
+            "The variable that holds the password. Default: the password is admin",
+        ))
+        .arg(choice(
+            "profile",
+            "NAME",
+            ["api", "authorization", "full"],
+            "Which routes the service has: api, those that take bearer tokens; authorization, those and\n\
+             /inventory; full, those and the browser login. Default api",
+        ))
+        .arg(values("only", "NAME", "Only the case of that id, or the group; may be repeated"))
+        .arg(file(
+            "deviations",
+            "Accepted failures, as lines \"group/case\" = \"reason\". A reason of a case that passes fails\n\
+             the run",
+        ))
+        .arg(flag(
+            "clean-folder",
+            "Start COMMAND in an empty folder each time; the cases about .env need it. COMMAND must not\n\
+             depend on the current folder then; a relative path of the program itself is fine",
+        ))
+        .arg(value("start-timeout", "SECS", "How long one start may take. Default 120"))
+        .arg(file("junit", "Write JUnit XML"))
+        .arg(file("json", "Write JSON"))
+        .arg(flag("list", "Print every case with the section that demands it, run nothing"))
+        .after_help(
+            "Exit code: 0 when nothing deviates without a reason, 1 when something does, 2 when nothing could be run.\n\
+             \n\
+             Examples:\n  \
+             kc conformance -- cargo run -p my-service\n  \
+             kc conformance -- python app.py\n  \
+             kc conformance --only roles --only keys/no-redirect-is-followed -- ./my-service\n  \
+             kc conformance --clean-folder --junit conformance.xml -- ./my-service --config /etc/my.toml\n  \
+             kc conformance --keycloak http://127.0.0.1:8080 -- ./my-service",
+        )
 }
 
-#[derive(Debug)]
-enum Command {
-    Help,
-    List,
-    Run(Box<Arguments>),
+/// Runs the command.
+pub(crate) fn run(line: &Line) -> Result<ExitCode, String> {
+    if line.has("--list") {
+        return written(&list()).map(|()| ExitCode::SUCCESS);
+    }
+    Arguments::of(line)?.run()
+}
+
+fn list() -> String {
+    let cases = catalogue();
+    let widest = cases.iter().map(|case| case.id.len()).max().unwrap_or(0);
+    let mut out = String::new();
+    for case in &cases {
+        out.push_str(&format!("{:widest$}  {:12}  {}\n", case.id, case.needs.name(), case.spec));
+    }
+    out + &format!("{} cases\n", cases.len())
 }
 
 #[derive(Debug, Default)]
@@ -83,81 +103,39 @@ struct Arguments {
     command: Vec<OsString>,
 }
 
-impl Command {
-    fn parse(mut arguments: impl Iterator<Item = OsString>) -> Result<Self, String> {
-        let mut read = Arguments::default();
-        while let Some(argument) = arguments.next() {
-            let text = argument.to_str().ok_or_else(|| format!("the option {argument:?} is not known"))?;
-            let (name, inline) = match text.split_once('=') {
-                Some((name, value)) => (name, Some(OsString::from(value))),
-                None => (text, None),
-            };
-            let value = |arguments: &mut dyn Iterator<Item = OsString>| {
-                inline.clone().or_else(|| arguments.next()).ok_or_else(|| format!("{name} needs a value"))
-            };
-            let word = |arguments: &mut dyn Iterator<Item = OsString>| {
-                value(arguments)?.into_string().map_err(|value| format!("{name} {value:?} is not UTF-8"))
-            };
-            match name {
-                "-h" | "--help" => return Ok(Self::Help),
-                "--list" => return Ok(Self::List),
-                "--" => {
-                    read.command = arguments.collect();
-                    break;
-                }
-                "--admin-password-env" => read.admin_password_env = Some(word(&mut arguments)?),
-                "--admin-user" => read.admin_user = Some(word(&mut arguments)?),
-                "--clean-folder" => read.clean_folder = true,
-                "--deviations" => read.deviations = Some(value(&mut arguments)?.into()),
-                "--json" => read.json = Some(value(&mut arguments)?.into()),
-                "--junit" => read.junit = Some(value(&mut arguments)?.into()),
-                "--keycloak" => read.keycloak = Some(word(&mut arguments)?),
-                "--only" => read.only.push(word(&mut arguments)?),
-                "--profile" => {
-                    let given = word(&mut arguments)?;
-                    read.profile = Profile::from_name(&given).ok_or_else(|| {
-                        format!("--profile {given:?} is not known: api, authorization or full")
-                    })?;
-                }
-                "--start-timeout" => {
-                    let given = word(&mut arguments)?;
-                    let secs = given.parse().ok().filter(|secs| *secs > 0);
-                    let secs =
-                        secs.ok_or_else(|| format!("--start-timeout {given:?} is no number of seconds"))?;
-                    read.start_timeout = Some(Duration::from_secs(secs));
-                }
-                other if other.starts_with('-') => {
-                    return Err(format!("the option {other:?} is not known; see --help"));
-                }
-                other => return Err(format!("write -- before the command {other:?}")),
-            }
-        }
-        if read.command.is_empty() {
+impl Arguments {
+    fn of(line: &Line) -> Result<Self, String> {
+        let profile = match line.one("--profile")? {
+            None => Profile::default(),
+            Some(name) => Profile::from_name(&name)
+                .ok_or_else(|| format!("--profile {name:?} is not known; see --help"))?,
+        };
+        let seconds = |text: String| {
+            let secs = text.parse().ok().filter(|secs| *secs > 0).map(Duration::from_secs);
+            secs.ok_or_else(|| format!("--start-timeout {text:?} is no number of seconds"))
+        };
+        let command = line.command();
+        if command.is_empty() {
             return Err(
                 "the command of the service is missing: kc conformance -- COMMAND; see --help".to_owned()
             );
         }
-        Ok(Self::Run(Box::new(read)))
+        let path = |option| line.file(option).map(Path::to_owned);
+        Ok(Self {
+            keycloak: line.one("--keycloak")?,
+            admin_user: line.one("--admin-user")?,
+            admin_password_env: line.one("--admin-password-env")?,
+            profile,
+            only: line.all("--only")?,
+            deviations: path("--deviations"),
+            clean_folder: line.has("--clean-folder"),
+            start_timeout: line.one("--start-timeout")?.map(seconds).transpose()?,
+            junit: path("--junit"),
+            json: path("--json"),
+            command,
+        })
     }
 
-    fn run(self) -> Result<ExitCode, String> {
-        match self {
-            Self::Help => print!("{HELP}"),
-            Self::List => {
-                let cases = catalogue();
-                let widest = cases.iter().map(|case| case.id.len()).max().unwrap_or(0);
-                for case in &cases {
-                    println!("{:widest$}  {:12}  {}", case.id, case.needs.name(), case.spec);
-                }
-                println!("{} cases", cases.len());
-            }
-            Self::Run(arguments) => return arguments.run(),
-        }
-        Ok(ExitCode::SUCCESS)
-    }
-}
-
-impl Arguments {
     fn issuer(&self, variable: impl Fn(&str) -> Option<String>) -> Result<Issuer, String> {
         let Some(url) = &self.keycloak else {
             return match (&self.admin_user, &self.admin_password_env) {
@@ -183,16 +161,16 @@ impl Arguments {
             }
         };
         if !self.clean_folder && Path::new(".env").exists() {
-            eprintln!(
-                "note: the service may read the .env of this folder; --clean-folder starts it elsewhere"
+            complain(
+                "note: the service may read the .env of this folder; --clean-folder starts it elsewhere",
             );
         }
         if let Some(path) = self.command.iter().skip(1).find(|argument| is_only_here(argument))
             && self.clean_folder
         {
-            eprintln!(
+            complain(&format!(
                 "note: --clean-folder starts the command in an empty folder, where {path:?} isn't; write an absolute path"
-            );
+            ));
         }
         // Before the run: its result would be lost.
         for (option, path) in [("--junit", &self.junit), ("--json", &self.json)] {
@@ -233,10 +211,10 @@ impl Arguments {
             }
         });
         if shows_progress {
-            eprintln!();
+            complain("");
         }
         let report = report.map_err(|error| error.to_string())?;
-        print!("{}", report.to_table());
+        written(&report.to_table().to_string())?;
         for (path, text) in [(self.junit, report.to_junit()), (self.json, report.to_json())] {
             if let Some(path) = path {
                 std::fs::write(&path, text)
@@ -257,17 +235,16 @@ fn is_only_here(argument: &OsStr) -> bool {
 mod tests {
     use super::*;
 
-    fn parse(arguments: &[&str]) -> Result<Command, String> {
-        Command::parse(arguments.iter().map(OsString::from))
+    fn parse(arguments: &[&str]) -> Result<Arguments, String> {
+        let words = ["kc", "conformance"].iter().chain(arguments).map(OsString::from).collect::<Vec<_>>();
+        Arguments::of(&command_line::read(&words).map_err(|_| "refused".to_owned())?.line)
     }
 
     #[test]
     fn options_end_at_two_dashes_and_the_rest_is_the_command() {
-        let Ok(Command::Run(read)) =
+        let read =
             parse(&["--only", "bearer", "--only=keys/x", "--clean-folder", "--", "run", "--only", "x"])
-        else {
-            panic!("refused")
-        };
+                .unwrap();
         assert_eq!(read.only, ["bearer", "keys/x"]);
         assert_eq!(read.command, ["run", "--only", "x"]);
         assert!(read.clean_folder);
@@ -275,7 +252,7 @@ mod tests {
 
     #[test]
     fn a_real_keycloak_is_asked_with_the_password_of_the_variable() {
-        let Ok(Command::Run(read)) = parse(&[
+        let read = parse(&[
             "--keycloak=http://127.0.0.1:1",
             "--admin-user",
             "root",
@@ -283,25 +260,20 @@ mod tests {
             "PASSWORD",
             "--",
             "x",
-        ]) else {
-            panic!("refused")
-        };
+        ])
+        .unwrap();
         let issuer = read.issuer(|name| (name == "PASSWORD").then(|| "hidden".to_owned()));
         let expected = Keycloak::new("http://127.0.0.1:1").administrator("root", "hidden");
         assert_eq!(issuer, Ok(Issuer::Keycloak(expected)));
         assert!(read.issuer(|_| None).unwrap_err().contains("PASSWORD"));
-        let Ok(Command::Run(read)) = parse(&["--admin-user", "root", "--", "x"]) else { panic!("refused") };
+        let read = parse(&["--admin-user", "root", "--", "x"]).unwrap();
         assert!(read.issuer(|_| None).unwrap_err().contains("--keycloak"));
     }
 
     #[test]
     fn what_is_wrong_is_named() {
         for (arguments, named) in [
-            (&["--nope", "--", "x"][..], "--nope"),
-            (&["--profile", "some", "--", "x"], "some"),
-            (&["--start-timeout", "0", "--", "x"], "--start-timeout"),
-            (&["x"], "--"),
-            (&["--only"], "--only"),
+            (&["--start-timeout", "0", "--", "x"][..], "--start-timeout"),
             (&["--"], "COMMAND"),
             (&[], "COMMAND"),
         ] {
@@ -313,9 +285,7 @@ mod tests {
     #[test]
     fn each_profile_is_known_by_its_name() {
         for profile in [Profile::Api, Profile::Authorization, Profile::Full] {
-            let Ok(Command::Run(read)) = parse(&["--profile", profile.name(), "--", "x"]) else {
-                panic!("refused")
-            };
+            let read = parse(&["--profile", profile.name(), "--", "x"]).unwrap();
             assert_eq!(read.profile, profile);
         }
     }

@@ -3,56 +3,53 @@
 mod admin;
 mod authz;
 mod cargo_run;
+mod command_line;
+mod completions;
 mod conformance;
 mod doctor;
 mod explain;
+mod input;
+mod interrupt;
+mod manual;
 mod progress;
+mod routes;
 mod terminal;
 mod token;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
-const HELP: &str = "\
-kc: what helps around services that Keycloak protects
+use self::command_line::{Asked, Line};
 
-Usage: kc COMMAND
-
-Commands:
-  authz         Decides by exported Authorization Services: check, explain, evaluate, diff
-  conformance   Runs the conformance suite against a service, in whatever language it is
-  doctor        Checks a service's settings against its Keycloak, and says what to do
-  explain       Says step by step why a token is accepted, or not, and what to do
-  token         Looks at tokens and gets them: verify, get
-
-Options:
-  -h, --help      This text; kc COMMAND --help tells more
-  -V, --version   The version
-";
+/// A command. `Err` is why nothing could be done.
+type Run = fn(&Line) -> Result<ExitCode, String>;
 
 fn main() -> ExitCode {
-    let mut arguments = std::env::args_os().skip(1);
-    let first = arguments.next();
-    match first.as_ref().and_then(|first| first.to_str()) {
-        Some("authz") => authz::main(arguments),
-        Some("conformance") => conformance::main(arguments),
-        Some("doctor") => doctor::main(arguments),
-        Some("explain") => explain::main(arguments),
-        Some("token") => token::main(arguments),
-        Some("-h" | "--help" | "help") => {
-            print!("{HELP}");
-            ExitCode::SUCCESS
-        }
-        Some("-V" | "--version") => {
-            println!("kc {}", env!("CARGO_PKG_VERSION"));
-            ExitCode::SUCCESS
-        }
-        Some(other) => {
-            eprintln!("the command {other:?} is not known; see kc --help");
-            ExitCode::from(2)
-        }
-        None => {
-            eprint!("{HELP}");
-            ExitCode::from(2)
-        }
-    }
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    let Asked { names, line } = match command_line::read(&arguments) {
+        Ok(asked) => asked,
+        Err(code) => return code,
+    };
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let run: Run = match names.as_slice() {
+        ["authz", "check"] => authz::check::run,
+        ["authz", "diff"] => authz::diff::run,
+        ["authz", "evaluate"] => authz::evaluate::run,
+        ["authz", "explain"] => authz::explain::run,
+        ["completions"] => completions::run,
+        ["conformance"] => conformance::run,
+        ["doctor"] => doctor::run,
+        ["explain"] => explain::run,
+        ["man"] => manual::run,
+        ["routes"] => routes::run,
+        ["token", "get"] => token::get::run,
+        ["token", "verify"] => token::verify::run,
+        // A command of the tree that nothing runs: a test finds that.
+        _ => |_| Err("this command does nothing yet".to_owned()),
+    };
+    let command = format!("kc {}", names.join(" "));
+    run(&line).unwrap_or_else(|why| {
+        terminal::complain(&format!("{command}: {why}"));
+        ExitCode::from(command_line::code_of_wrong_use(&command))
+    })
 }

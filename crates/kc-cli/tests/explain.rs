@@ -3,11 +3,13 @@
 
 mod kc;
 
+use std::collections::BTreeMap;
 use std::process::Output;
 use std::sync::Arc;
 
 use kc_core::keys::PinnedKeys;
 use kc_core::validator::{JwtValidator, TokenValidator as _, ValidationError};
+use kc_core::wire::Problem;
 use kc_dev::{Alg, DevIssuer, Mint, TokenKind};
 use serde_json::{Value, json};
 
@@ -441,4 +443,66 @@ async fn what_cannot_be_done_says_why_and_exits_with_2() {
     assert_eq!(help.status.code(), Some(0));
     let as_argument = setup.run(&[], &[&token], "");
     assert_eq!(as_argument.status.code(), Some(0));
+}
+
+/// Codes that a token cannot bring about by itself, and why. What is here needs no step that names it; `docs/errors.md` has a section
+/// all the same.
+const NOT_OF_A_TOKEN: [(&str, &str); 14] = [
+    ("authorization_unavailable", "Keycloak gave no answer about a permission"),
+    ("csrf_failed", "of a session"),
+    ("internal_error", "of a handler"),
+    ("login_unavailable", "of a login"),
+    ("method_not_allowed", "of a path"),
+    ("not_authenticated", "there is no token"),
+    ("not_found", "of a path"),
+    ("permission_required", "of a rule that sends a client for a ticket"),
+    ("service_token_unavailable", "of the service's own token"),
+    ("session_expired", "of a session"),
+    ("session_store_unavailable", "of a session"),
+    ("step_up_required", "of a rule about the login, which --routes tells"),
+    // Asserted below, and in `what_only_the_service_can_refuse_is_explained_too` and
+    // `a_realm_that_cannot_be_asked_is_no_verdict_and_the_tokens_issuer_is_never_asked`.
+    ("keys_unavailable", "asserted there"),
+    ("introspection_unavailable", "asserted there"),
+];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_code_is_explained_with_what_to_do_or_is_none_that_a_token_brings() {
+    let setup = Setup::new().await;
+    let mut explained: BTreeMap<String, Value> = BTreeMap::new();
+    let mut add = |refusal: &Value| {
+        explained.insert(refusal["code"].as_str().unwrap().to_owned(), refusal.clone());
+    };
+    for Case(_, token, code, _) in cases(&setup).await {
+        if code != "accepted" {
+            add(&setup.explained(&[], &["--jwks", "keys.json"], &token).json["refusal"]);
+        }
+    }
+    let token = setup.mint().sign().await.unwrap();
+    let secret = setup.issuer.client_secret("api").unwrap().to_owned();
+    let introspect = [("KEYCLOAK_OPAQUE_TOKENS", "introspect"), ("KEYCLOAK_CLIENT_SECRET", secret.as_str())];
+    add(&setup.explained(&[], &[], "quo\"te").json["refusal"]);
+    add(&setup.explained(&introspect, &[], "opaque").json["refusal"]);
+    let long = setup.mint().claim("sub", "x".repeat(300)).sign().await.unwrap();
+    add(&setup.explained(&[], &[], &long).json["refusal"]);
+    for rule in [&["--role", "judge"], &["--scope", "nothing"]] {
+        add(&setup.explained(&[], rule, &token).json["rules"][0]["refusal"]);
+    }
+    setup.issuer.set_not_before(setup.issuer.now() + 100);
+    add(&setup.explained(&[], &[], &token).json["refusal"]);
+
+    for code in Problem::codes() {
+        let other = NOT_OF_A_TOKEN.iter().any(|(known, _)| *known == code);
+        match explained.get(code) {
+            Some(refusal) => {
+                assert!(!other, "{code} is explained, and need not be on the list");
+                assert!(!refusal["remedy"].as_str().unwrap().is_empty(), "{code}: {refusal}");
+                assert_eq!(refusal["documentation"], format!("docs/errors.md#{code}"));
+            }
+            None => assert!(
+                other,
+                "{code} is new: add a token to `cases` that brings it, or the reason that none does"
+            ),
+        }
+    }
 }

@@ -153,7 +153,7 @@ async fn what_cannot_be_run_says_why_and_exits_with_2() {
     for (options, why) in [
         (&["-"][..], "--jwks is missing"),
         (&["--jwks", "keys.json"], "the token is missing"),
-        (&["--jwks", "nowhere.json", "-"], "nowhere.json: No such file"),
+        (&["--jwks", "nowhere.json", "-"], "nowhere.json can't be read: No such file"),
         (&["--jwks", "text", "-"], "text: it is no JSON, and"),
         (&["--jwks", "list.json", "-"], "neither a JWK set nor a JWK"),
         (&["--jwks", "keys.json", "--alg", "HS256", "-"], "--alg \"HS256\" is not one of RS256"),

@@ -12,6 +12,13 @@
 //! | accept a failure, with a reason | [`Deviations`] |
 //! | see what there is | [`catalogue`] |
 //! | check a trait of `kc-core` that you implemented | `contract`, behind the feature of that name |
+//!
+//! # Features
+//!
+//! `contract`: the suites for the traits of `kc-core` and `kc-login`. Without it this crate has nothing to do with them.
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
+#![cfg_attr(doctest, doc = include_str!("../README.md"))]
 
 mod browser;
 mod case;

@@ -20,9 +20,12 @@ const OURS: &[&str] = &[
     "PUBLIC_URL",
     "RUST_LOG",
     "SESSION_KEYS",
+    "SESSION_KEYS_FILE",
     "SESSION_STORE",
+    "SESSION_STORE_FILE",
     "TRUSTED_PROXIES",
     "USERS_DATABASE",
+    "USERS_DATABASE_FILE",
 ];
 
 /// A process of the service. Dropping it kills it and what it has started.

@@ -9,6 +9,20 @@ use serde::Serialize;
 use crate::rules::Rule;
 
 /// What a route asks of its callers.
+///
+/// # Example
+/// ```
+/// use kc_core::rules::{any_role, authenticated};
+/// use kc_core::{Access, RouteTable};
+///
+/// let mut table = RouteTable::default();
+/// table.add("/health", Access::Public);
+/// table.add("/news", Access::Optional);
+/// table.add("/me", authenticated());
+/// table.add("/orders", any_role(&["reader", "clerk"]));
+/// let printed = table.to_string();
+/// assert!(printed.contains("/orders") && printed.contains("reader"), "{printed}");
+/// ```
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -60,6 +74,17 @@ pub struct RouteTable {
 }
 
 /// A table that no service may start with.
+///
+/// # Example
+/// ```
+/// use kc_core::rules::authenticated;
+/// use kc_core::{Access, RouteError, RouteTable};
+///
+/// let mut table = RouteTable::default();
+/// table.add("/orders/{id}", authenticated());
+/// table.add("/orders/{number}", Access::Public);
+/// assert_eq!(table.check(), Err(RouteError::Twice { pattern: "/orders/{number}".to_owned() }));
+/// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum RouteError {

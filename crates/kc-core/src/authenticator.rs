@@ -21,6 +21,27 @@ use crate::wire::{BearerCredentials, RequestView};
 /// # Contract
 /// `Ok(None)` means that the request has no credentials of this kind, and the next authenticator is asked. Credentials
 /// of this kind that are bad are an error: never a reason to look further, never an anonymous caller.
+///
+/// # Example
+/// ```
+/// use async_trait::async_trait;
+/// use kc_core::wire::RequestView;
+/// use kc_core::{AuthError, Authenticator, BearerAuthenticator, Principal};
+///
+/// /// Also takes the token from a header of an old gateway.
+/// #[derive(Debug)]
+/// struct OldGateway(BearerAuthenticator);
+///
+/// #[async_trait]
+/// impl Authenticator for OldGateway {
+///     async fn authenticate(&self, request: &RequestView<'_>) -> Result<Option<Principal>, AuthError> {
+///         match request.single("x-gateway-token") {
+///             Some(token) => self.0.caller(token).await.map(Some),
+///             None => Ok(None), // not mine: the next one is asked
+///         }
+///     }
+/// }
+/// ```
 #[async_trait]
 pub trait Authenticator: fmt::Debug + Send + Sync {
     /// Looks at a request.

@@ -8,6 +8,17 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 /// `NumericDate`, which allows fractions of a second).
 ///
 /// Arithmetic saturates: a token that expires in the year 300 000 000 is a token that does not expire soon.
+///
+/// # Example
+/// ```
+/// use kc_core::clock::UnixTime;
+/// use std::time::Duration;
+///
+/// let issued_at = UnixTime::from_secs(1_795_308_973);
+/// let expires_at = issued_at.plus(Duration::from_secs(300));
+/// assert_eq!(expires_at.to_string(), "2026-11-22T01:01:13.000Z");
+/// assert_eq!(expires_at.since(issued_at), Duration::from_secs(300));
+/// ```
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct UnixTime {
     millis: i64,
@@ -146,6 +157,16 @@ impl Clock for SystemClock {
 }
 
 /// A clock that stands still until a test moves it.
+///
+/// # Example
+/// ```
+/// use kc_core::clock::{Clock, FakeClock, UnixTime};
+/// use std::time::Duration;
+///
+/// let clock = FakeClock::at(UnixTime::from_secs(1_000));
+/// clock.advance(Duration::from_secs(60));
+/// assert_eq!(clock.now().as_secs(), 1_060);
+/// ```
 #[derive(Debug, Default)]
 pub struct FakeClock {
     millis: AtomicI64,

@@ -11,6 +11,16 @@ use crate::validator::{UserinfoError, ValidationError};
 use crate::wire::CredentialsError;
 
 /// Why a request is refused. [`Refusal`](crate::wire::Refusal) says what the caller hears of it; this is for the log.
+///
+/// # Example
+/// ```
+/// use kc_core::{AuthError, Guard};
+///
+/// // A handler of an adapter ends with one; the guard makes of it what the caller gets.
+/// let guard = Guard::builder("shop").build();
+/// let refusal = guard.refuse(AuthError::NotAuthenticated);
+/// assert_eq!((refusal.status().as_u16(), refusal.detail()), (401, "Not authenticated"));
+/// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum AuthError {

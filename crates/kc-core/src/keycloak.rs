@@ -36,6 +36,25 @@ use crate::wire::cors::CorsPolicy;
 ///
 /// Nothing is asked of the server until a request needs it, or [`prefetch`](Self::prefetch) is called: a service
 /// starts while Keycloak is down.
+///
+/// # Example
+/// ```
+/// # #[cfg(feature = "reqwest")]
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use kc_core::Keycloak;
+/// use kc_core::secret::Secret;
+/// use kc_core::settings::Settings;
+///
+/// // Or `Settings::from_env()?`. Nothing is asked of the server yet.
+/// let settings = Settings::builder("https://kc.example.com", "shop", "api")
+///     .client_secret(Secret::new("hunter2"))
+///     .build()?;
+/// let keycloak = Keycloak::new(&settings)?;
+/// assert_eq!(keycloak.guard().realm(), "shop");
+/// # Ok(()) }
+/// # #[cfg(not(feature = "reqwest"))]
+/// # fn main() {}
+/// ```
 #[derive(Clone)]
 pub struct Keycloak {
     authorization: Option<AuthorizationFile>,

@@ -44,6 +44,8 @@
 //!
 //! A Tokio runtime is needed: keys and service tokens are fetched in tasks of their own.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod access;
 pub mod audit;
 mod authenticator;

@@ -11,6 +11,23 @@ use crate::token::{Claims, VerifiedToken};
 use crate::users::User;
 
 /// A caller whose credentials were checked. Immutable, cheap to clone, and the same type however they came.
+///
+/// # Example
+/// ```
+/// use kc_core::Principal;
+/// use serde::Deserialize;
+///
+/// /// What a mapper of the realm adds to its tokens.
+/// #[derive(Deserialize)]
+/// struct Branch {
+///     branch: Option<u32>,
+/// }
+///
+/// fn may_see(user: &Principal, branch: u32) -> bool {
+///     let theirs = user.claims_as::<Branch>().ok().and_then(|claims| claims.branch);
+///     user.has_role("auditor") || theirs == Some(branch)
+/// }
+/// ```
 #[derive(Clone)]
 pub struct Principal {
     inner: Arc<Inner>,

@@ -6,6 +6,15 @@ use crate::token::{Names, TokenError, VerifiedToken};
 
 /// The roles of one caller. The realm's, this client's and other clients' roles are three different things: a role
 /// `admin` of some other client never answers for ours.
+///
+/// # Example
+/// ```
+/// use kc_core::roles::RoleSet;
+/// use kc_core::token::Names;
+///
+/// let roles = RoleSet::new(Names::from_iter(["staff"]), Names::from_iter(["clerk"]));
+/// assert!(roles.has("clerk") && roles.is_staff() && !roles.is_superuser());
+/// ```
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct RoleSet {
     realm: Names,
@@ -68,6 +77,22 @@ impl RoleSet {
 ///
 /// # Contract
 /// Pure: the same token gives the same roles. Called once for each token, before any rule.
+///
+/// # Example
+/// ```
+/// use kc_core::roles::{RoleExtractor, RoleSet};
+/// use kc_core::token::{Names, TokenError, VerifiedToken};
+///
+/// /// Roles are the groups that somebody is in.
+/// #[derive(Debug)]
+/// struct Groups;
+///
+/// impl RoleExtractor for Groups {
+///     fn extract(&self, token: &VerifiedToken) -> Result<RoleSet, TokenError> {
+///         Ok(RoleSet::new(token.claims().groups.clone(), Names::default()))
+///     }
+/// }
+/// ```
 pub trait RoleExtractor: fmt::Debug + Send + Sync {
     /// The roles that `token` carries.
     ///

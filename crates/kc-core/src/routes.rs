@@ -1,8 +1,13 @@
 //! Routes with their handlers, for frameworks whose own router tells nobody which methods a route has.
 
+mod report;
+
 use std::fmt;
 use std::sync::Arc;
 
+pub use self::report::{
+    AccessKind, ReportFormat, ReportedRoute, RouteReport, RouteReportError, UnknownFormat,
+};
 use crate::access::{Access, RouteError, RouteTable};
 use crate::guard::{Gate, Guard};
 pub use crate::operations::Operations;
@@ -13,6 +18,24 @@ pub use crate::pattern::{in_braces, respelled};
 /// An adapter turns them into its framework's router, so that the rule is bound to the route that the router chose, not
 /// to a path: there is no second reading of the path to disagree with the first. An unknown path is 404 and a method
 /// that a route lacks 405 for everybody, with or without credentials.
+///
+/// # Example
+/// ```
+/// use kc_core::routes::{Endpoint, Routes};
+/// use kc_core::rules::any_role;
+/// use kc_core::{Guard, RouteError};
+///
+/// # fn main() -> Result<(), RouteError> {
+/// // What an adapter does with the routes that a user gives it; a handler is whatever the framework calls one.
+/// let guard = Guard::builder("shop").build();
+/// let routes = Routes::new(&guard)
+///     .public("/health", [Endpoint::new(Some("GET"), "healthy")])
+///     .route("/orders", any_role(&["clerk"]), [Endpoint::new(Some("POST"), "create_order")]);
+/// for route in routes.into_bound()? {
+///     println!("{}: {:?}", route.pattern, route.gate);
+/// }
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Routes<H> {
@@ -56,6 +79,18 @@ impl<H> Routes<H> {
     #[must_use]
     pub fn table(&self) -> &RouteTable {
         &self.table
+    }
+
+    /// Who may call what, method by method: for a service to [print](RouteReport) when it is asked to.
+    #[must_use]
+    pub fn report(&self) -> RouteReport {
+        let mut report =
+            RouteReport::of_guards(self.endpoints.iter().map(|(guard, _)| guard).chain([&self.guard]));
+        for (route, (guard, endpoints)) in self.table.routes().iter().zip(&self.endpoints) {
+            let methods: Vec<_> = endpoints.iter().map(Endpoint::method).collect();
+            report.add(guard, &route.pattern, &route.access, &methods);
+        }
+        report
     }
 
     /// In whose name what is on no route is refused.

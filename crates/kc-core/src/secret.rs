@@ -6,6 +6,15 @@ use zeroize::Zeroizing;
 
 /// A password, a client secret, a private key or a token: `Debug` shows `[redacted]`, there is no `Display`, and the
 /// memory is wiped when it is dropped.
+///
+/// # Example
+/// ```
+/// use kc_core::secret::Secret;
+///
+/// let secret = Secret::new("hunter2");
+/// assert_eq!(format!("{secret:?}"), "[redacted]");
+/// assert_eq!(secret.expose(), "hunter2");
+/// ```
 #[derive(Clone, Eq, PartialEq)]
 pub struct Secret(Zeroizing<String>);
 

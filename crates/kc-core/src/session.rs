@@ -7,6 +7,17 @@ use crate::clock::UnixTime;
 use crate::secret::Secret;
 
 /// A browser's session. Cheap to clone; `Debug` shows no secret.
+///
+/// # Example
+/// ```
+/// use kc_core::Principal;
+///
+/// /// What a page's form has to hold so that its POST is taken: `kc-login` refuses one without.
+/// fn hidden_field(user: &Principal) -> String {
+///     let value = user.session().map_or("", |session| session.csrf_token());
+///     format!(r#"<input type="hidden" name="csrf_token" value="{value}">"#)
+/// }
+/// ```
 #[derive(Clone)]
 pub struct Session {
     facts: Arc<SessionFacts>,

@@ -9,7 +9,9 @@
 //! | mount it in a framework of your own | [`Endpoint::ALL`], [`Login::serve`], [`Login::wants_form`] |
 //! | write a page in the same manner | [`page::Page`] |
 //!
-//! What a browser holds is a random id in a cookie. Tokens stay here.
+//! What a browser holds is a random id in a cookie. Tokens stay here. A Tokio runtime is needed; there are no features.
+
+#![cfg_attr(doctest, doc = include_str!("../README.md"))]
 
 mod authenticate;
 mod authenticator;

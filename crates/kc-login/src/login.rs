@@ -30,6 +30,26 @@ use crate::token_endpoint::TokenEndpoint;
 /// Browser login at one realm. Cheap to clone.
 ///
 /// An adapter mounts its [endpoints](Endpoint::ALL); [`protect`](Self::protect) makes the guard know its sessions.
+///
+/// # Example
+/// ```
+/// use kc_core::Keycloak;
+/// use kc_core::secret::Secret;
+/// use kc_core::settings::Settings;
+/// use kc_login::{Login, LoginOptions, LoginStores, seal};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let settings = Settings::builder("https://kc.example.com", "shop", "web")
+///     .client_secret(Secret::new("hunter2"))
+///     .public_url("https://shop.example.com")
+///     .build()?;
+/// let keycloak = Keycloak::new(&settings)?;
+/// let login = Login::new(&keycloak, &settings, LoginStores::in_memory(&settings), LoginOptions::default())?;
+/// let keycloak = login.protect(keycloak); // its guard takes sessions beside tokens
+/// assert_eq!(login.redirect_uri(), "https://shop.example.com/oidc/callback");
+/// # let _ = keycloak;
+/// # Ok(()) }
+/// ```
 #[derive(Clone)]
 pub struct Login {
     pub(crate) inner: Arc<Inner>,

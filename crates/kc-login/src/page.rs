@@ -37,6 +37,18 @@ static STYLE_HASH: LazyLock<String> =
     LazyLock::new(|| STANDARD.encode_to_string(digest(&SHA256, STYLE.as_bytes())));
 
 /// A page on its way: [`Html`] that is put together with everything that is not ours escaped.
+///
+/// # Example
+/// ```
+/// use http::StatusCode;
+/// use kc_login::page::Page;
+///
+/// let page = Page::new(StatusCode::OK, "Orders").paragraph("2 < 3, and <b> is no markup here").link("/", "Home");
+/// let response = page.into_response();
+/// let html = std::str::from_utf8(response.body()).unwrap();
+/// assert!(html.contains("2 &lt; 3") && !html.contains("<b>"));
+/// assert!(response.headers().contains_key("content-security-policy"));
+/// ```
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Page {

@@ -12,6 +12,19 @@ use crate::random;
 /// that comes twice by chance gives nothing away but that two plaintexts are equal).
 ///
 /// A sealed text is: which key, four bytes; the nonce, twelve; what is sealed; the tag, sixteen.
+///
+/// # Example
+/// ```
+/// use kc_login::Seal;
+///
+/// let (old, new) = ([1; 32], [2; 32]);
+/// let sealed = Seal::new([&old]).unwrap().seal("session", b"tokens")?;
+/// // The newest key seals; what older ones have sealed is still read.
+/// let seal = Seal::new([&new, &old]).unwrap();
+/// assert_eq!(seal.open("session", &sealed).unwrap().as_slice(), b"tokens");
+/// assert!(seal.open("another purpose", &sealed).is_none());
+/// # Ok::<(), kc_login::NotSealed>(())
+/// ```
 pub struct Seal {
     /// Newest first.
     keys: Vec<Key>,

@@ -50,7 +50,12 @@
 //!
 //! # Features
 //!
+//! `login`: browser login by `kc-login`: sessions, pages, logout.
+//!
 //! `openapi`: routes from an API of poem-openapi 5.
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
+#![cfg_attr(doctest, doc = include_str!("../README.md"))]
 
 mod cors;
 mod extract;

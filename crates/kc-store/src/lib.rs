@@ -15,10 +15,17 @@
 //!
 //! A Tokio runtime is needed.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 #[cfg(feature = "redis")]
 pub mod redis;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 pub mod users;
+
+/// The README's example, compiled.
+#[cfg(all(doctest, feature = "sqlite"))]
+#[doc = include_str!("../README.md")]
+mod readme {}
 
 /// The guide's examples, compiled.
 #[cfg(all(doctest, feature = "sqlite"))]

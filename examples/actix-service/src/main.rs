@@ -6,6 +6,7 @@
 
 mod routes;
 
+use std::error::Error;
 use std::net::TcpListener;
 use std::process::ExitCode;
 
@@ -19,19 +20,28 @@ use reference_service::start::{self, GRACE, Started, Stop};
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let Started { keycloak, login, listener, embedded: _embedded, docs_client_id } =
+    let Started { keycloak, login, listener, embedded: _embedded, docs_client_id, routes: shown } =
         match start::start().await {
             Ok(started) => started,
             Err(code) => return code,
         };
     let (policy, of_pages) = (keycloak.cors().clone(), login.clone());
-    match routes::routes(keycloak, login, &docs_client_id) {
-        Ok(routes) => start::run(async |stop| serve(listener, routes, policy, of_pages, stop).await).await,
-        Err(error) => {
-            eprintln!("the service cannot start: {error}");
-            ExitCode::FAILURE
-        }
+    let routes = match routes::routes(&keycloak, &login, &docs_client_id) {
+        Ok(routes) => routes,
+        Err(error) => return failed(&*error),
+    };
+    if let Some(format) = shown {
+        return start::print_routes(&routes.0.report(), format);
     }
+    match routes::app(keycloak, login, routes) {
+        Ok(routes) => start::run(async |stop| serve(listener, routes, policy, of_pages, stop).await).await,
+        Err(error) => failed(&error),
+    }
+}
+
+fn failed(error: &dyn Error) -> ExitCode {
+    eprintln!("the service cannot start: {error}");
+    ExitCode::FAILURE
 }
 
 async fn serve(

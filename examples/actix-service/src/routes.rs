@@ -6,18 +6,18 @@ use actix_web::web::{Data, Path, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 use kc_actix::login::Session;
 use kc_actix::{Principal, Rejection, Routes, delete, get, login, post};
-use kc_core::{AuthError, Keycloak};
+use kc_core::{AuthError, Keycloak, RouteError};
 use kc_login::Login;
 use reference_service::docs::{Docs, Page};
 use reference_service::{access, answers, pages, parameters};
 use utoipa::OpenApi;
 
-/// All of them.
+/// All of them, and the documentation that two of them serve.
 pub(crate) fn routes(
-    kc: Keycloak,
-    login: Login,
+    kc: &Keycloak,
+    login: &Login,
     docs_client_id: &str,
-) -> Result<impl Fn(&mut ServiceConfig) + Clone + Send + use<>, Box<dyn Error>> {
+) -> Result<(Routes, Docs), Box<dyn Error>> {
     let routes = Routes::new(kc.guard())
         .public("/health", [get(health)])
         .public("/.well-known/oauth-protected-resource", [get(resource_metadata)])
@@ -30,7 +30,7 @@ pub(crate) fn routes(
         .route("/inventory", access::INVENTORY, [get(inventory), post(add_inventory)])
         .route("/transfer", access::TRANSFER, [get(transfer)])
         .route("/service-token", access::ADMIN, [get(service_token)]);
-    let docs = Docs::new(&Api::openapi(), &kc, routes.table(), docs_client_id)?;
+    let docs = Docs::new(&Api::openapi(), kc, routes.table(), docs_client_id)?;
     let routes = routes
         .public("/openapi.json", [get(openapi)])
         .public("/docs", [get(swagger_ui)])
@@ -38,7 +38,16 @@ pub(crate) fn routes(
         .route("/", access::HOME, [get(home)])
         .route("/account", access::ACCOUNT, [get(account)])
         .route("/admin/", access::STAFF_PAGE, [get(staff)]);
-    let routes = kc_actix::config(login::mount(routes, &login))?;
+    Ok((login::mount(routes, login), docs))
+}
+
+/// The whole service.
+pub(crate) fn app(
+    kc: Keycloak,
+    login: Login,
+    (routes, docs): (Routes, Docs),
+) -> Result<impl Fn(&mut ServiceConfig) + Clone + Send + use<>, RouteError> {
+    let routes = kc_actix::config(routes)?;
     let (kc, login, docs) = (Data::new(kc), Data::new(login), Data::new(docs));
     Ok(move |config: &mut ServiceConfig| {
         let data =

@@ -12,15 +12,18 @@ use axum::routing::{delete, get};
 use axum::{Extension, Json, Router};
 use kc_axum::login::Session;
 use kc_axum::{Principal, Rejection, Routes, login};
-use kc_core::{AuthError, Keycloak};
+use kc_core::{AuthError, Keycloak, RouteError};
 use kc_login::Login;
 use reference_service::docs::{Docs, Page};
 use reference_service::{access, answers, pages, parameters};
 use utoipa::OpenApi;
 
-/// The whole service.
-pub(crate) fn app(kc: Keycloak, login: Login, docs_client_id: &str) -> Result<Router, Box<dyn Error>> {
-    let cors = from_fn_with_state(kc.cors().clone(), kc_axum::cors);
+/// All of them, and the documentation that two of them serve.
+pub(crate) fn routes(
+    kc: &Keycloak,
+    login: &Login,
+    docs_client_id: &str,
+) -> Result<(Routes<Keycloak>, Docs), Box<dyn Error>> {
     let routes = Routes::new(kc.guard())
         .public("/health", get(health))
         .public("/.well-known/oauth-protected-resource", get(resource_metadata))
@@ -33,7 +36,7 @@ pub(crate) fn app(kc: Keycloak, login: Login, docs_client_id: &str) -> Result<Ro
         .route("/inventory", access::INVENTORY, get(inventory).post(add_inventory))
         .route("/transfer", access::TRANSFER, get(transfer))
         .route("/service-token", access::ADMIN, get(service_token));
-    let docs = Docs::new(&Api::openapi(), &kc, routes.table(), docs_client_id)?;
+    let docs = Docs::new(&Api::openapi(), kc, routes.table(), docs_client_id)?;
     let routes = routes
         .public("/openapi.json", get(openapi))
         .public("/docs", get(swagger_ui))
@@ -41,7 +44,17 @@ pub(crate) fn app(kc: Keycloak, login: Login, docs_client_id: &str) -> Result<Ro
         .route("/", access::HOME, get(home))
         .route("/account", access::ACCOUNT, get(account))
         .route("/admin/", access::STAFF_PAGE, get(staff));
-    let router = login::mount(routes, &login).into_router()?;
+    Ok((login::mount(routes, login), docs))
+}
+
+/// The whole service.
+pub(crate) fn app(
+    kc: Keycloak,
+    login: Login,
+    (routes, docs): (Routes<Keycloak>, Docs),
+) -> Result<Router, RouteError> {
+    let router = routes.into_router()?;
+    let cors = from_fn_with_state(kc.cors().clone(), kc_axum::cors);
     let pages = from_fn_with_state(login.clone(), login::pages);
     Ok(router.layer(Extension(docs)).layer(Extension(login)).layer(pages).layer(cors).with_state(kc))
 }

@@ -17,17 +17,27 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use hyper::service::service_fn;
+use kc_core::RouteTable;
+use kc_core::routes::RouteReport;
 use reference_service::server;
 use reference_service::start::{self, Started};
 
 use crate::adapter::App;
+use crate::router::Route;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let Started { keycloak, listener, embedded: _embedded, .. } = match start::start().await {
+    let Started { keycloak, listener, embedded: _embedded, routes: shown, .. } = match start::start().await {
         Ok(started) => started,
         Err(code) => return code,
     };
+    if let Some(format) = shown {
+        let mut table = RouteTable::default();
+        for route in Route::ALL {
+            table.add(route.pattern(), route.access());
+        }
+        return start::print_routes(&RouteReport::new(&table, keycloak.guard()), format);
+    }
     let app = Arc::new(App { keycloak });
     start::run(async |stop| {
         server::serve(listener, stop, |peer| {

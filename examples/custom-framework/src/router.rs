@@ -48,6 +48,21 @@ pub(crate) fn find(path: &str) -> Option<Found<'_>> {
 }
 
 impl Route {
+    /// Each of them.
+    pub(crate) const ALL: [Self; 11] = [
+        Self::Health,
+        Self::ResourceMetadata,
+        Self::Me,
+        Self::Items,
+        Self::Item,
+        Self::AdminUsers,
+        Self::Reports,
+        Self::Cases,
+        Self::Inventory,
+        Self::Transfer,
+        Self::ServiceToken,
+    ];
+
     /// How it is written in the audit log.
     pub(crate) const fn pattern(self) -> &'static str {
         match self {

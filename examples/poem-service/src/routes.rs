@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-use kc_core::{AuthError, Keycloak};
+use kc_core::{AuthError, Keycloak, RouteError};
 use kc_login::Login;
 use kc_poem::login::Session;
 use kc_poem::{Principal, Rejection, Routes, cors, get, login, openapi, response, router};
@@ -15,12 +15,12 @@ use reference_service::{access, answers, pages, parameters, schemas};
 
 use crate::document::{Answer, Described, Problem};
 
-/// The whole service.
-pub(crate) fn app(
-    kc: Keycloak,
-    login: Login,
+/// All of them, and the documentation that two of them serve.
+pub(crate) fn routes(
+    kc: &Keycloak,
+    login: &Login,
     docs_client_id: &str,
-) -> Result<impl Endpoint + 'static, Box<dyn Error>> {
+) -> Result<(Routes, Docs), Box<dyn Error>> {
     let api = Api(kc.clone());
     let document: serde_json::Value = serde_json::from_str(&OpenApiService::new(api.clone(), "", "").spec())?;
     let routes = openapi::routes(api, |api| {
@@ -37,7 +37,7 @@ pub(crate) fn app(
             .route("/transfer", access::TRANSFER, api.at("/transfer")?)
             .route("/service-token", access::ADMIN, api.at("/service-token")?))
     })?;
-    let docs = Docs::new(&document, &kc, routes.table(), docs_client_id)?;
+    let docs = Docs::new(&document, kc, routes.table(), docs_client_id)?;
     let routes = routes
         .public("/openapi.json", [get(openapi_document)])
         .public("/docs", [get(swagger_ui)])
@@ -45,7 +45,16 @@ pub(crate) fn app(
         .route("/", access::HOME, [get(home)])
         .route("/account", access::ACCOUNT, [get(account)])
         .route("/admin/", access::STAFF_PAGE, [get(staff)]);
-    let app = router(login::mount(routes, &login))?.data(docs).with(login::pages(&login)).data(login);
+    Ok((login::mount(routes, login), docs))
+}
+
+/// The whole service.
+pub(crate) fn app(
+    kc: Keycloak,
+    login: Login,
+    (routes, docs): (Routes, Docs),
+) -> Result<impl Endpoint + 'static, RouteError> {
+    let app = router(routes)?.data(docs).with(login::pages(&login)).data(login);
     Ok(app.with(cors(kc.cors().clone())).data(kc))
 }
 

@@ -1,13 +1,15 @@
 //! From the environment to a service that may listen, and its end.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write as _};
 use std::net::TcpListener;
 use std::process::ExitCode;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use kc_core::Keycloak;
+use kc_core::audit::NoAudit;
 use kc_core::revocations::Revocations;
+use kc_core::routes::{ReportFormat, RouteReport};
 use kc_core::secret::Secret;
 use kc_core::settings::{Server, SessionStore, Settings};
 use kc_dev::DevIssuer;
@@ -33,6 +35,9 @@ pub struct Started {
     /// The public client that the login of `/docs` uses: `OPENAPI_CLIENT_ID`, else that of the embedded issuer's demo
     /// realm, else empty.
     pub docs_client_id: String,
+    /// `--routes` on the command line: the service is to say who may call what, by [`print_routes`], and end. Then nobody
+    /// was asked for anything, and nothing was opened.
+    pub routes: Option<ReportFormat>,
 }
 
 /// Requests in flight have this long to finish; then the process ends all the same.
@@ -51,8 +56,25 @@ pub async fn start() -> Result<Started, ExitCode> {
     })
 }
 
+/// Prints who may call what on standard output, for [`Started::routes`].
+#[must_use]
+pub fn print_routes(report: &RouteReport, format: ReportFormat) -> ExitCode {
+    match std::io::stdout().write_all(report.to(format).as_bytes()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("the routes cannot be printed: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
 async fn try_start() -> Result<Started, String> {
+    let arguments = std::env::args_os().skip(1).map(|argument| argument.to_string_lossy().into_owned());
+    let routes = ReportFormat::asked_for(arguments).map_err(|error| error.to_string())?;
     let settings = Settings::from_env().map_err(|error| error.to_string())?;
+    if let Some(format) = routes {
+        return without_anybody(settings, format).await;
+    }
     let listener = TcpListener::bind(settings.listen())
         .and_then(|listener| listener.set_nonblocking(true).map(|()| listener))
         .map_err(|error| {
@@ -92,7 +114,28 @@ async fn try_start() -> Result<Started, String> {
     tokio::spawn(async move { prefetching.prefetch().await });
     let docs_client_id = std::env::var("OPENAPI_CLIENT_ID")
         .unwrap_or_else(|_| embedded.as_ref().map_or("", |_| "spa").to_owned());
-    Ok(Started { keycloak, login, listener, embedded, docs_client_id })
+    Ok(Started { keycloak, login, listener, embedded, docs_client_id, routes: None })
+}
+
+/// What routes are made of, without Keycloak, Redis or a data base.
+async fn without_anybody(settings: Settings, format: ReportFormat) -> Result<Started, String> {
+    let settings = match settings.server() {
+        Server::Keycloak(_) => settings,
+        // Nobody listens there, and nobody is asked.
+        _ => settings
+            .with_embedded("http://127.0.0.1:9", "demo", "api", None)
+            .map_err(|error| error.to_string())?,
+    };
+    let users = SqlUsers::in_memory().await.map_err(|error| error.to_string())?;
+    let keycloak = Keycloak::builder().audit(Arc::new(NoAudit)).users(Arc::new(users));
+    let keycloak = keycloak.build(&settings).map_err(|error| error.to_string())?;
+    let stores = LoginStores::in_memory(&settings);
+    let login = Login::new(&keycloak, &settings, stores, LoginOptions::default());
+    let login = login.map_err(|error| error.to_string())?;
+    let keycloak = login.protect(keycloak);
+    let listener = TcpListener::bind("127.0.0.1:0").map_err(|error| error.to_string())?;
+    let docs_client_id = std::env::var("OPENAPI_CLIENT_ID").unwrap_or_default();
+    Ok(Started { keycloak, login, listener, embedded: None, docs_client_id, routes: Some(format) })
 }
 
 /// Sessions and revocations where all replicas find them, if the settings say so.

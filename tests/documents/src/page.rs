@@ -57,7 +57,8 @@ pub fn all() -> Vec<Page> {
     let mut files = markdown(&root);
     files.extend(markdown(&root.join("docs")));
     for folder in ["crates", "examples"] {
-        files.extend(folders(&root.join(folder)).iter().flat_map(|folder| markdown(folder)));
+        let readmes = entries(&root.join(folder)).into_iter().map(|folder| folder.join("README.md"));
+        files.extend(readmes.filter(|readme| readme.is_file()));
     }
     files.sort();
     files.iter().map(|file| Page::read(file)).collect()
@@ -147,10 +148,6 @@ impl fmt::Display for Mark {
 fn markdown(folder: &Path) -> Vec<PathBuf> {
     let files = entries(folder).into_iter();
     files.filter(|file| file.extension().is_some_and(|is| is == "md")).collect()
-}
-
-fn folders(folder: &Path) -> Vec<PathBuf> {
-    entries(folder).into_iter().filter(|path| path.is_dir()).collect()
 }
 
 fn entries(folder: &Path) -> Vec<PathBuf> {

@@ -4,8 +4,9 @@ use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 
 use serde_json::{Value, json};
+use test_servers::{Signal, signal};
 
-use crate::{Client, programs};
+use crate::{Client, PROGRAMS};
 
 /// A running `kc-dev`. Killed when dropped.
 #[derive(Debug)]
@@ -40,12 +41,12 @@ impl IssuerProcess {
 
     /// SIGSTOP: connections are taken by the system, and nobody answers.
     pub fn stop(&self) {
-        programs::signal(self.process.id(), "STOP");
+        signal(self.process.id(), Signal::STOP);
     }
 
     /// SIGCONT.
     pub fn go_on(&self) {
-        programs::signal(self.process.id(), "CONT");
+        signal(self.process.id(), Signal::CONT);
     }
 
     /// A token made to order; see the README of `kc-dev`.
@@ -71,7 +72,7 @@ impl Drop for IssuerProcess {
 }
 
 async fn spawn(listen: &str) -> (Child, String) {
-    let program = programs::path(programs::ISSUER).await;
+    let program = PROGRAMS.path("kc-dev").await;
     let mut command = Command::new(program);
     let mut process = command.args(["--listen", listen]).stdout(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();

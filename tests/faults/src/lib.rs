@@ -19,7 +19,6 @@
 mod client;
 mod issuer;
 mod load;
-mod programs;
 mod proxy;
 mod service;
 pub mod soak;
@@ -29,8 +28,8 @@ pub use issuer::IssuerProcess;
 pub use load::{Case, Load, Tally};
 pub use proxy::{Endpoint, Fault, Proxy};
 pub use service::Service;
+pub use test_servers::PATIENCE;
 
-use std::time::Duration;
+use test_servers::Programs;
 
-/// Bounds a test that fails; nothing is asserted about time.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) static PROGRAMS: Programs = Programs::named(&["axum-service", "kc-dev"]);

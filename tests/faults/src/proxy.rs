@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use test_servers::relayed;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -172,7 +173,7 @@ impl Drop for Proxy {
 
 impl Shared {
     async fn serve(&self, mut stream: TcpStream) -> io::Result<()> {
-        let request = read_request(&mut stream).await?;
+        let request = relayed::request(&mut stream).await?;
         let path = request.split(|byte| *byte == b' ').nth(1).unwrap_or_default();
         let path = String::from_utf8_lossy(path).into_owned();
         let endpoint = Endpoint::of(&path);
@@ -216,7 +217,7 @@ impl Shared {
             Fault::Cut => Ok(()),
             Fault::Truncate => {
                 let answer = self.ask(request).await?;
-                to.write_all(&answer[..answer.len() - body_of(&answer).len() / 2]).await
+                to.write_all(&answer[..answer.len() - relayed::body(&answer).len() / 2]).await
             }
             Fault::Trickle => {
                 for byte in self.ask(request).await? {
@@ -234,7 +235,7 @@ impl Shared {
                 to.write_all(&answer("200 OK", "Content-Type: text/html\r\n", page)).await
             }
             Fault::GzipBomb => {
-                let mut packed = gzip(body_of(&self.ask(request).await?));
+                let mut packed = gzip(relayed::body(&self.ask(request).await?));
                 packed.extend_from_slice(&BLANKS);
                 let head = "Content-Type: application/json\r\nContent-Encoding: gzip\r\n";
                 to.write_all(&answer("200 OK", head, &packed)).await
@@ -252,7 +253,7 @@ impl Shared {
             }
             Fault::WrongType => {
                 let body = self.ask(request).await?;
-                to.write_all(&answer("200 OK", "Content-Type: text/html\r\n", body_of(&body))).await
+                to.write_all(&answer("200 OK", "Content-Type: text/html\r\n", relayed::body(&body))).await
             }
             Fault::Unavailable => {
                 to.write_all(&answer("503 Busy", "Content-Type: text/html\r\n", b"<p>come back")).await
@@ -263,14 +264,7 @@ impl Shared {
 
     /// The whole right answer, after which the connection to Keycloak is closed.
     async fn ask(&self, request: &[u8]) -> io::Result<Vec<u8>> {
-        let line = request.iter().position(|byte| *byte == b'\n').map_or(0, |at| at + 1);
-        let mut keycloak = TcpStream::connect(self.to).await?;
-        keycloak.write_all(&request[..line]).await?;
-        keycloak.write_all(b"Connection: close\r\n").await?;
-        keycloak.write_all(&request[line..]).await?;
-        let mut answer = Vec::new();
-        keycloak.read_to_end(&mut answer).await?;
-        Ok(answer)
+        relayed::answer(self.to, request).await
     }
 
     async fn blanks(&self, size: u64, head: &str, to: &mut tokio::net::tcp::WriteHalf<'_>) -> io::Result<()> {
@@ -300,24 +294,4 @@ fn answer(status: &str, headers: &str, body: &[u8]) -> Vec<u8> {
     let length = body.len();
     let head = format!("HTTP/1.1 {status}\r\n{headers}Content-Length: {length}\r\nConnection: close\r\n\r\n");
     [head.as_bytes(), body].concat()
-}
-
-fn body_of(answer: &[u8]) -> &[u8] {
-    let end = answer.windows(4).position(|four| four == b"\r\n\r\n").map_or(answer.len(), |at| at + 4);
-    &answer[end..]
-}
-
-async fn read_request(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
-    let mut request = Vec::new();
-    loop {
-        if stream.read_buf(&mut request).await? == 0 {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        let body = body_of(&request);
-        let head = String::from_utf8_lossy(&request[..request.len() - body.len()]);
-        let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
-        if head.ends_with("\r\n\r\n") && body.len() >= length.map_or(0, |length| length.parse().unwrap()) {
-            return Ok(request);
-        }
-    }
 }

@@ -6,8 +6,9 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
+use test_servers::{PATIENCE, Signal, signal};
 
-use crate::{Client, PATIENCE, programs};
+use crate::{Client, PROGRAMS};
 
 /// The running service. When a test is done with it, it is told to stop, has to end well, and must not have panicked.
 #[derive(Debug)]
@@ -24,7 +25,7 @@ impl Service {
     pub async fn start(keycloak: &str, internal: &str, settings: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let stderr = File::create(folder.path().join("stderr")).unwrap();
-        let process = Command::new(programs::path(programs::SERVICE).await)
+        let process = Command::new(PROGRAMS.path("axum-service").await)
             .env_clear()
             .env("KEYCLOAK_URL", keycloak)
             .env("KEYCLOAK_INTERNAL_URL", internal)
@@ -108,7 +109,7 @@ impl Drop for Service {
             return;
         }
         if self.process.try_wait().unwrap().is_none() {
-            programs::signal(self.process.id(), "TERM");
+            signal(self.process.id(), Signal::TERM);
         }
         let patience = Instant::now() + PATIENCE;
         let ended = loop {

@@ -7,6 +7,7 @@
 //! | have Keycloak decide by Authorization Services | [`Realm::temporary_resource_server`] |
 //! | run the service that is tested | [`Service`] |
 //! | stop and kill a Keycloak | [`SecondKeycloak`] |
+//! | have it speak TLS | [`Authority`], [`SecondKeycloak::up_with_tls`] |
 //! | look into a token | [`token`] |
 //!
 //! The server is the one at `KC_TEST_KEYCLOAK_URL`, by default `http://127.0.0.1:18080`; without one every test fails.
@@ -23,6 +24,7 @@ mod authorization;
 mod realm;
 mod second;
 mod service;
+mod tls;
 pub mod token;
 
 pub use admin::{Temporary, Undo, service_client, unique};
@@ -30,3 +32,4 @@ pub use authorization::Granted;
 pub use realm::{Realm, Tokens};
 pub use second::SecondKeycloak;
 pub use service::{Reply, Service, ServiceBuilder};
+pub use tls::Authority;

@@ -8,6 +8,7 @@ use std::process::{Child, Command, Stdio};
 use tokio::sync::{Mutex, MutexGuard};
 
 use crate::realm::Realm;
+use crate::tls::Authority;
 
 /// Where it listens, on 127.0.0.1.
 const PORT: u16 = 18090;
@@ -36,6 +37,16 @@ impl SecondKeycloak {
         second
     }
 
+    /// The server for one test alone, running, and at `https://localhost` too; clients may show certificates of this
+    /// authority.
+    pub async fn up_with_tls(authority: &Authority) -> Self {
+        let second = Self::down().await;
+        let mut start = script("start.sh");
+        start.env("KC_TLS", authority.folder());
+        tokio::task::spawn_blocking(|| run(start)).await.unwrap();
+        second
+    }
+
     async fn taken() -> Self {
         // Who has not started the first Keycloak is not made to wait for a second one.
         drop(Realm::reached().await);
@@ -58,6 +69,12 @@ impl SecondKeycloak {
     #[must_use]
     pub fn realm(&self) -> Realm {
         Realm::elsewhere(&format!("http://127.0.0.1:{PORT}"))
+    }
+
+    /// Its base URL by TLS.
+    #[must_use]
+    pub fn https(&self) -> String {
+        format!("https://localhost:{}", PORT + 1)
     }
 
     /// Ends it at once (SIGKILL).

@@ -16,24 +16,15 @@
 )]
 
 mod browser;
-mod postgres;
-mod programs;
-mod redis;
 mod relay;
 mod replica;
 mod stack;
 
 pub use browser::{Answer, Browser};
-pub use postgres::Postgres;
-pub use redis::Redis;
 pub use relay::Relay;
 pub use replica::{Ended, Replica};
-pub use stack::{Settings, Stack, demo_realm, free_port, settings};
-
-use std::time::Duration;
-
-/// Bounds what a test waits for, so that it ends when it fails.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub use stack::{Settings, Stack, demo_realm, settings};
+pub use test_servers::{PATIENCE, Postgres, Redis, free_port};
 
 /// What browsers call the service, whichever process answers.
 pub const PUBLIC_URL: &str = "http://127.0.0.1:8000";

@@ -5,12 +5,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use test_servers::{PATIENCE, relayed};
+use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-
-use crate::PATIENCE;
 
 /// Gone, with its connections, when dropped.
 #[derive(Debug)]
@@ -76,35 +75,14 @@ impl Drop for Relay {
 
 impl Shared {
     async fn serve(&self, mut stream: TcpStream) -> io::Result<()> {
-        let request = read_request(&mut stream).await?;
-        let line = request.iter().position(|byte| *byte == b'\n').map_or(0, |at| at + 1);
-        let mut issuer = TcpStream::connect(self.to).await?;
-        issuer.write_all(&request[..line]).await?;
-        issuer.write_all(b"Connection: close\r\n").await?;
-        issuer.write_all(&request[line..]).await?;
-        let mut answer = Vec::new();
-        issuer.read_to_end(&mut answer).await?;
-        let is_for_tokens = String::from_utf8_lossy(&request[..line]).contains("/token ");
+        let request = relayed::request(&mut stream).await?;
+        let answer = relayed::answer(self.to, &request).await?;
+        let is_for_tokens = String::from_utf8_lossy(relayed::line(&request)).contains("/token ");
         if is_for_tokens && *self.holding.borrow() {
             self.held.send_modify(|held| *held += 1);
             tokio::time::sleep(PATIENCE + Duration::from_secs(60)).await;
             return Ok(());
         }
         stream.write_all(&answer).await
-    }
-}
-
-async fn read_request(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
-    let mut request = Vec::new();
-    loop {
-        if stream.read_buf(&mut request).await? == 0 {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        let Some(end) = request.windows(4).position(|four| four == b"\r\n\r\n") else { continue };
-        let head = String::from_utf8_lossy(&request[..end]).to_ascii_lowercase();
-        let length = head.lines().find_map(|line| line.strip_prefix("content-length:"));
-        if request.len() >= end + 4 + length.map_or(0, |length| length.trim().parse().unwrap()) {
-            return Ok(request);
-        }
     }
 }

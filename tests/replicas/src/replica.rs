@@ -6,8 +6,11 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tempfile::TempDir;
+use test_servers::{PATIENCE, Programs, Signal, signal};
 
-use crate::{Answer, PATIENCE, Settings, programs};
+use crate::{Answer, Settings};
+
+static SERVICES: Programs = Programs::named(&["axum-service", "actix-service", "poem-service"]);
 
 /// A running service. When a test is done with it, it is told to stop, has to end well, and must not have panicked.
 #[derive(Debug)]
@@ -41,7 +44,7 @@ impl Replica {
     /// # Errors
     /// [`Ended`] if it does.
     pub async fn try_start(service: &str, settings: &Settings) -> Result<Self, Ended> {
-        let program = programs::path(service).await;
+        let program = SERVICES.path(service).await;
         let folder = tempfile::tempdir().unwrap();
         let file = |name: &str| File::create(folder.path().join(name)).unwrap();
         let process = Command::new(program)
@@ -82,7 +85,7 @@ impl Replica {
 
     /// SIGTERM: it finishes what it is doing.
     pub fn tell_to_stop(&self) {
-        programs::signal(self.process.id(), "TERM");
+        signal(self.process.id(), Signal::TERM);
     }
 
     /// `GET path` with a bearer token.

@@ -1,14 +1,15 @@
 //! What replicas stand on.
 
 use std::collections::BTreeMap;
-use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use kc_dev::{DEMO_REALM, DevIssuer, Endpoint};
 use serde_json::{Value, json};
 
-use crate::{PATIENCE, PUBLIC_URL, Postgres, Redis, Replica};
+use test_servers::{PATIENCE, Postgres, Redis, free_port};
+
+use crate::{PUBLIC_URL, Replica};
 
 /// The environment of a replica.
 pub type Settings = BTreeMap<&'static str, String>;
@@ -32,7 +33,7 @@ impl Stack {
         let first = free_port();
         let realm = demo_realm(seconds, first).to_string();
         let issuer = DevIssuer::builder().realm_json(realm).shared_keys().start().await.unwrap();
-        let redis = Redis::start();
+        let redis = Redis::durable();
         let settings = settings(issuer.base_url(), issuer.realm(), &redis, &postgres.database());
         Self { issuer, redis, _postgres: postgres, settings, first }
     }
@@ -123,10 +124,4 @@ pub fn demo_realm(seconds: u64, back_channel: u16) -> Value {
     api["attributes"]["backchannel.logout.url"] =
         json!(format!("http://127.0.0.1:{back_channel}/oidc/backchannel-logout"));
     realm
-}
-
-/// A port that nobody listens on.
-#[must_use]
-pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }

@@ -1,30 +1,35 @@
 //! `kc authz check`.
 
-use std::ffi::OsString;
+use std::fmt::Write as _;
 use std::process::ExitCode;
 
+use clap::Command;
 use kc_core::policy::{AuthorizationConfig, Finding, Severity};
 use serde::Serialize;
 
-use super::options::Line;
+use super::options::of_config;
+use crate::command_line::{self, Line, arguments, flag};
+use crate::terminal::written;
 
-const HELP: &str = "\
-Says what of an exported authorization configuration is not clear, or cannot be decided without Keycloak.
-
-Usage: kc authz check [OPTIONS] CONFIG
-
-CONFIG is the file that the admin console exports (the client, Authorization, Export); - is standard input. Each finding
-is a line: whether it is a problem or a note, the place in the file, what it is, and the permissions that depend on it. By a
-permission that depends on a problem nobody is let in. A note is about something that is decided, on a condition.
-
-Options:
-      --time-zone ZONE   The zone of time policies, that of the Keycloak server. Default UTC
-      --client-id ID     The client that the configuration is of
-      --json             The findings as JSON
-  -h, --help             This text
-
-Exit code: 0 there is no problem, 1 there is one, 2 the file cannot be read or is no authorization configuration.
-";
+pub(crate) fn command() -> Command {
+    command_line::command("check", "Says what of a configuration is not clear, or cannot be decided without Keycloak")
+        .override_usage("kc authz check [OPTIONS] CONFIG")
+        .before_help(
+            "CONFIG is the file that the admin console exports (the client, Authorization, Export); - is standard input. Each finding\n\
+             is a line: whether it is a problem or a note, the place in the file, what it is, and the permissions that depend on it. By a\n\
+             permission that depends on a problem nobody is let in. A note is about something that is decided, on a condition.",
+        )
+        .arg(arguments("CONFIG", "The file; - is standard input"))
+        .args(of_config())
+        .arg(flag("json", "The findings as JSON"))
+        .after_help(
+            "Exit code: 0 there is no problem, 1 there is one, 2 the file cannot be read or is no authorization configuration.\n\
+             \n\
+             Examples:\n  \
+             kc authz check authorization-config.json\n  \
+             kc authz check --time-zone Europe/Berlin --json - < authorization-config.json",
+        )
+}
 
 #[derive(Serialize)]
 struct Report<'c> {
@@ -33,11 +38,7 @@ struct Report<'c> {
     findings: &'c [Finding],
 }
 
-pub(super) fn main(arguments: &mut dyn Iterator<Item = OsString>) -> Result<ExitCode, String> {
-    let Some(line) = Line::read(arguments, &super::options::CONFIG_OPTIONS, &["--json"])? else {
-        print!("{HELP}");
-        return Ok(ExitCode::SUCCESS);
-    };
+pub(crate) fn run(line: &Line) -> Result<ExitCode, String> {
     let config = line.config(line.only("the file with the configuration")?)?;
     if line.has("--json") {
         let report = Report {
@@ -45,16 +46,17 @@ pub(super) fn main(arguments: &mut dyn Iterator<Item = OsString>) -> Result<Exit
             scopes: config.scopes().count(),
             findings: config.findings(),
         };
-        println!("{}", serde_json::to_string_pretty(&report).map_err(|error| error.to_string())?);
+        written(&(serde_json::to_string_pretty(&report).map_err(|error| error.to_string())? + "\n"))?;
     } else {
-        show(&config);
+        written(&shown(&config))?;
     }
     let problem = config.findings().iter().any(|finding| finding.severity() == Severity::Problem);
     Ok(if problem { ExitCode::from(1) } else { ExitCode::SUCCESS })
 }
 
-fn show(config: &AuthorizationConfig) {
+fn shown(config: &AuthorizationConfig) -> String {
     let (mut problems, mut notes) = (0, 0);
+    let mut out = String::new();
     for finding in config.findings() {
         let what = if finding.severity() == Severity::Problem {
             problems += 1;
@@ -63,8 +65,9 @@ fn show(config: &AuthorizationConfig) {
             notes += 1;
             "note"
         };
-        println!("{what}: {finding}");
+        // Memory takes it all.
+        let _ = writeln!(out, "{what}: {finding}");
     }
     let (resources, scopes) = (config.resources().count(), config.scopes().count());
-    println!("{resources} resources, {scopes} scopes; {problems} problems, {notes} notes");
+    out + &format!("{resources} resources, {scopes} scopes; {problems} problems, {notes} notes\n")
 }

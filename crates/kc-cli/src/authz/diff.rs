@@ -9,11 +9,10 @@ mod reach;
 mod show;
 mod side;
 
-use std::ffi::OsString;
-use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use clap::Command;
 use kc_core::policy::AuthorizationConfig;
 use kc_core::settings::Settings;
 use serde::Serialize;
@@ -25,57 +24,53 @@ use self::model::Model;
 use self::open::Unguarded;
 use self::reach::Touched;
 use self::side::Side;
-use super::options::{Line, file};
+use super::options::of_config;
+use crate::admin;
+use crate::command_line::{self, Line, arguments, file, flag, value};
+use crate::input;
+use crate::terminal::{complain, written};
 
-const HELP: &str = "\
-Says what differs between two authorization configurations, and for whom: two files, or a file and what the server has now.
-
-Usage: kc authz diff [OPTIONS] OLD NEW
-       kc authz diff [OPTIONS] --live [CONFIG]
-
-Each file is one that the admin console exports; one of them may be - for standard input. Told is what was added (+), removed
-(-) and changed (~) of settings, scopes, resources, policies and permissions. The order of lists, ids and defaults that are left
-out are no difference. Then, for whom: each permission that may decide otherwise, what it is about, and which roles, users,
-groups and clients its policies name, before or after. With --identities also the decisions that are not the same.
-
-With --live CONFIG is held against what Keycloak exports now of the service's client. Server, realm and client are those of the
-service: KEYCLOAK_URL, KEYCLOAK_REALM, KEYCLOAK_CLIENT_ID and the rest of docs/configuration.md. CONFIG left out is the file of
-KEYCLOAK_AUTHORIZATION_CONFIG; the time zone is that of KEYCLOAK_AUTHORIZATION_TIME_ZONE.
-
-Keycloak shows an export to those who have two roles of its client realm-management: view-clients, to find the client, and
-manage-authorization (view-authorization is not enough, although nothing is changed). Best is a client for nothing else:
-  1. Clients > Create client: Client ID kc-diff; Client authentication on, all flows off but Service account roles
-  2. its tab Service accounts roles > Assign role > Client roles: realm-management view-clients and manage-authorization
-  3. its tab Credentials: the secret, into a file that only you can read
-  4. kc authz diff --live --admin-client kc-diff --admin-secret-file FILE authorization-config.json
-Without any of the options and variables for it the service's own client asks, with KEYCLOAK_CLIENT_SECRET.
-
-Options:
-      --live                    Compares with the server
-      --admin-token-file FILE   The access token of an administrator; - is standard input. Or KEYCLOAK_ADMIN_TOKEN
-      --admin-client ID         The client of the realm that asks. Or KEYCLOAK_ADMIN_CLIENT_ID
-      --admin-secret-file FILE  Its secret; - is standard input. Or KEYCLOAK_ADMIN_CLIENT_SECRET
-      --identities FILE         Claims of access tokens, a JSON object a line: each resource and scope is decided for each of
-                                them, by both configurations. - is standard input
-      --at TIME                 When, as 2026-11-22T03:04:05Z. Default: now
-      --time-zone ZONE          The zone of time policies, that of the Keycloak server. Default UTC
-      --client-id ID            The client that the configurations are of
-      --json                    The same as JSON
-  -h, --help                    This text
-
-Exit code: 0 there is no difference, 1 there is one, 2 nothing could be compared: a file cannot be read, or the server's export
-cannot be had.
-";
-
-const WITH_VALUE: [&str; 7] = [
-    "--admin-token-file",
-    "--admin-client",
-    "--admin-secret-file",
-    "--identities",
-    "--at",
-    "--time-zone",
-    "--client-id",
-];
+pub(crate) fn command() -> Command {
+    command_line::command("diff", "Says what differs between two configurations, or a file and the server, and for whom")
+        .override_usage("kc authz diff [OPTIONS] OLD NEW\n       kc authz diff [OPTIONS] --live [CONFIG]")
+        .before_help(
+            "Each file is one that the admin console exports; one of them may be - for standard input. Told is what was added (+), removed\n\
+             (-) and changed (~) of settings, scopes, resources, policies and permissions. The order of lists, ids and defaults that are left\n\
+             out are no difference. Then, for whom: each permission that may decide otherwise, what it is about, and which roles, users,\n\
+             groups and clients its policies name, before or after. With --identities also the decisions that are not the same.\n\
+             \n\
+             With --live CONFIG is held against what Keycloak exports now of the service's client. Server, realm and client are those of the\n\
+             service: KEYCLOAK_URL, KEYCLOAK_REALM, KEYCLOAK_CLIENT_ID and the rest of docs/configuration.md. CONFIG left out is the file of\n\
+             KEYCLOAK_AUTHORIZATION_CONFIG; the time zone is that of KEYCLOAK_AUTHORIZATION_TIME_ZONE.\n\
+             \n\
+             Keycloak shows an export to those who have two roles of its client realm-management: view-clients, to find the client, and\n\
+             manage-authorization (view-authorization is not enough, although nothing is changed). Best is a client for nothing else:\n  \
+             1. Clients > Create client: Client ID kc-diff; Client authentication on, all flows off but Service account roles\n  \
+             2. its tab Service accounts roles > Assign role > Client roles: realm-management view-clients and manage-authorization\n  \
+             3. its tab Credentials: the secret, into a file that only you can read\n  \
+             4. kc authz diff --live --admin-client kc-diff --admin-secret-file FILE authorization-config.json\n\
+             Without any of the options and variables for it the service's own client asks, with KEYCLOAK_CLIENT_SECRET.",
+        )
+        .arg(arguments("CONFIG", "The files"))
+        .arg(flag("live", "Compares with the server"))
+        .args(admin::options())
+        .arg(file(
+            "identities",
+            "Claims of access tokens, a JSON object a line: each resource and scope is decided for each of\n\
+             them, by both configurations. - is standard input",
+        ))
+        .arg(value("at", "TIME", "When, as 2026-11-22T03:04:05Z. Default: now"))
+        .args(of_config())
+        .arg(flag("json", "The same as JSON"))
+        .after_help(
+            "Exit code: 0 there is no difference, 1 there is one, 2 nothing could be compared: a file cannot be read, or the server's export\n\
+             cannot be had.\n\
+             \n\
+             Examples:\n  \
+             kc authz diff old.json new.json\n  \
+             kc authz diff --live --admin-client kc-diff --admin-secret-file secret authorization-config.json",
+        )
+}
 
 /// All that is told.
 #[derive(Debug, Serialize)]
@@ -91,21 +86,17 @@ struct Report {
     decisions: Option<Decisions>,
 }
 
-pub(super) fn main(arguments: &mut dyn Iterator<Item = OsString>) -> Result<ExitCode, String> {
-    let Some(line) = Line::read(arguments, &WITH_VALUE, &["--live", "--json"])? else {
-        print!("{HELP}");
-        return Ok(ExitCode::SUCCESS);
-    };
-    standard_input_once(&line)?;
+pub(crate) fn run(line: &Line) -> Result<ExitCode, String> {
+    standard_input_once(line)?;
     let now = line.at()?;
-    let (names, before, after) = if line.has("--live") { with_server(&line)? } else { two_files(&line)? };
+    let (names, before, after) = if line.has("--live") { with_server(line)? } else { two_files(line)? };
     let changes = compare::changes(&before.model, &after.model);
     let touched = reach::touched(&before, &after, &changes)?;
     let unguarded = open::unguarded(&before, &after, &changes)?;
     let decisions = match line.one("--identities")? {
         None => None,
         Some(path) => {
-            let text = file(Path::new(&path)).map_err(|why| format!("--identities {why}"))?;
+            let text = input::file(Path::new(&path)).map_err(|why| format!("--identities {why}"))?;
             let callers = decisions::callers(&text).map_err(|why| format!("--identities {path}: {why}"))?;
             Some(decisions::compare(&before, &after, &callers, now))
         }
@@ -117,11 +108,7 @@ pub(super) fn main(arguments: &mut dyn Iterator<Item = OsString>) -> Result<Exit
         true => serde_json::to_string_pretty(&report).map_err(|error| error.to_string())? + "\n",
         false => report.to_string(),
     };
-    match io::stdout().lock().write_all(text.as_bytes()) {
-        // Whoever reads has seen enough.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
-        result => result.map_err(|error| format!("standard output: {error}"))?,
-    }
+    written(&text)?;
     Ok(if report.same { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
@@ -158,13 +145,13 @@ fn two_files(line: &Line) -> Result<Sides, String> {
             return Err(format!("{option} is for --live, which is missing; see --help"));
         }
     }
-    let (old, new) = match line.rest() {
-        [old, new] => (Path::new(old), Path::new(new)),
+    let (old, new) = match line.rest().as_slice() {
+        [old, new] => (Path::new(*old), Path::new(*new)),
         [_] => return Err("a second file is missing, or --live; see --help".to_owned()),
         [] => return Err("two files are missing, or --live; see --help".to_owned()),
         [_, _, third, ..] => return Err(format!("{third:?} is one argument too many; see --help")),
     };
-    let side = |path: &Path| side(&named(path), &file(path)?, line, None);
+    let side = |path: &Path| side(&named(path), &input::file(path)?, line, None);
     Ok(((named(old), named(new)), side(old)?, side(new)?))
 }
 
@@ -178,10 +165,10 @@ fn named(path: &Path) -> String {
 fn with_server(line: &Line) -> Result<Sides, String> {
     let settings = Settings::from_env().map_err(|error| error.to_string())?;
     for warning in settings.warnings() {
-        eprintln!("kc authz diff: {warning}");
+        complain(&format!("kc authz diff: {warning}"));
     }
-    let path = match (line.rest(), settings.authorization_config()) {
-        ([path], _) => Path::new(path),
+    let path = match (line.rest().as_slice(), settings.authorization_config()) {
+        ([path], _) => Path::new(*path),
         ([], Some(path)) => path,
         ([], None) => {
             return Err(
@@ -193,7 +180,7 @@ fn with_server(line: &Line) -> Result<Sides, String> {
         }
     };
     let name = named(path);
-    let before = side(&name, &file(path)?, line, Some(&settings))?;
+    let before = side(&name, &input::file(path)?, line, Some(&settings))?;
     let export = live::fetch(line, &settings)?;
     let server = settings.keycloak().map_err(|error| error.to_string())?;
     let live = format!("{}, client {}, exported now", server.issuer(), server.client_id());

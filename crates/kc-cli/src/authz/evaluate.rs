@@ -1,45 +1,46 @@
 //! `kc authz evaluate`.
 
-use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read as _, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
+use clap::Command;
 use kc_core::clock::{Clock as _, SystemClock, UnixTime};
 use kc_core::policy::{AuthorizationConfig, IdentityClaims, Verdict};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::options::{Line, TIME, time};
+use super::options::{TIME, of_config, time};
+use crate::command_line::{self, Line, file, value};
 
-const HELP: &str = "\
-Decides many requests by an exported authorization configuration.
-
-Usage: kc authz evaluate [OPTIONS] --config CONFIG --requests FILE
-
-FILE has one request a line, as JSON; - is standard input:
-  {\"id\":1,\"claims\":{…},\"resource\":\"store\",\"scopes\":[\"view\"],\"at\":\"2026-11-22T03:04:05Z\"}
-claims are those of an access token. resource is null or left out to ask for the scopes on any resource. scopes that are empty
-or left out are all of the resource, and one is enough. at is null or left out for now.
-
-Each gives a line of JSON on standard output, in the same order, at once:
-  {\"id\":1,\"decision\":\"grant\",\"granted_scopes\":[\"view\"],\"reasons\":[\"…\"]}
-decision is grant when all that is asked for is granted; deny when it is not; indeterminate when that depends on something
-only Keycloak knows, which must be taken for a no. granted_scopes are sorted. A line that is no request is indeterminate, with
-the reason, and with the id if it has one. Empty lines are passed over.
-
-Options:
-      --config CONFIG    The file that the admin console exports. Required
-      --requests FILE    The requests. Required
-      --at TIME          When, for requests that do not say
-      --time-zone ZONE   The zone of time policies, that of the Keycloak server. Default UTC
-      --client-id ID     The client that the configuration is of
-  -h, --help             This text
-
-Exit code: 0 every line was a request, whatever was decided; 1 some were not; 2 nothing could be decided.
-";
+pub(crate) fn command() -> Command {
+    command_line::command("evaluate", "Decides many requests, a line of JSON each")
+        .override_usage("kc authz evaluate [OPTIONS] --config CONFIG --requests FILE")
+        .before_help(
+            "FILE has one request a line, as JSON; - is standard input:\n  \
+             {\"id\":1,\"claims\":{…},\"resource\":\"store\",\"scopes\":[\"view\"],\"at\":\"2026-11-22T03:04:05Z\"}\n\
+             claims are those of an access token. resource is null or left out to ask for the scopes on any resource. scopes that are empty\n\
+             or left out are all of the resource, and one is enough. at is null or left out for now.\n\
+             \n\
+             Each gives a line of JSON on standard output, in the same order, at once:\n  \
+             {\"id\":1,\"decision\":\"grant\",\"granted_scopes\":[\"view\"],\"reasons\":[\"…\"]}\n\
+             decision is grant when all that is asked for is granted; deny when it is not; indeterminate when that depends on something\n\
+             only Keycloak knows, which must be taken for a no. granted_scopes are sorted. A line that is no request is indeterminate, with\n\
+             the reason, and with the id if it has one. Empty lines are passed over.",
+        )
+        .arg(file("config", "The file that the admin console exports. Required").value_name("CONFIG"))
+        .arg(file("requests", "The requests. Required"))
+        .arg(value("at", "TIME", "When, for requests that do not say"))
+        .args(of_config())
+        .after_help(
+            "Exit code: 0 every line was a request, whatever was decided; 1 some were not; 2 nothing could be decided.\n\
+             \n\
+             Examples:\n  \
+             kc authz evaluate --config authorization-config.json --requests requests.jsonl",
+        )
+}
 
 /// A longer line is no request: no token is nearly as long.
 const LONGEST: u64 = 4 << 20;
@@ -70,13 +71,7 @@ struct Answer {
     reasons: Vec<String>,
 }
 
-pub(super) fn main(arguments: &mut dyn Iterator<Item = OsString>) -> Result<ExitCode, String> {
-    const WITH_VALUE: [&str; 5] = ["--config", "--requests", "--at", "--time-zone", "--client-id"];
-    let Some(line) = Line::read(arguments, &WITH_VALUE, &[])? else {
-        print!("{HELP}");
-        return Ok(ExitCode::SUCCESS);
-    };
-    line.nothing_else()?;
+pub(crate) fn run(line: &Line) -> Result<ExitCode, String> {
     let (config, requests) = (line.path("--config")?, line.path("--requests")?);
     if config.as_os_str() == "-" {
         return Err("--config cannot be standard input; name a file".to_owned());

@@ -210,7 +210,7 @@ async fn administrator(
             Err(why) => Err(why.clone()),
             Ok(client) => match courier.within(step, admin.export(client)).await {
                 Err(why) => Err(why),
-                Ok(export) => match crate::authz::options::file(path) {
+                Ok(export) => match crate::input::file(path) {
                     Err(why) => Err(format!("KEYCLOAK_AUTHORIZATION_CONFIG {why}")),
                     Ok(file) => crate::authz::diff::names_of_changes(&file, &export, settings),
                 },

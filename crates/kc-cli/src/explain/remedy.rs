@@ -1,6 +1,7 @@
 //! What to do about a refusal, in the words of the documentation.
 
-const ERRORS: &str = include_str!("../../../../docs/errors.md");
+/// By a link in this crate's folder: a package of it holds nothing that is outside.
+const ERRORS: &str = include_str!("../../errors.md");
 
 /// The section of `docs/errors.md` about a code: without its heading, links as their text.
 pub(super) fn of(code: &str) -> Option<String> {

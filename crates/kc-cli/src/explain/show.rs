@@ -7,7 +7,8 @@ use serde_json::{Map, Value, json};
 use super::judge::Judge;
 use super::remedy;
 use super::steps::{Looked, Mark, Step};
-use crate::terminal::Paint;
+use crate::routes::{self, Passing};
+use crate::terminal::{Paint, printable};
 
 /// Letters of the longest name of a step, and a blank.
 const NAME: usize = 14;
@@ -62,21 +63,23 @@ impl Answer {
 }
 
 /// All that is said.
-pub(super) struct Report {
+pub(super) struct Report<'r> {
     issuer: String,
     audiences: Vec<String>,
     looked: Looked,
     refused: Option<(Answer, String)>,
     /// Each rule as it is written, and what the service answers; `None` when the token was not accepted.
     rules: Vec<(String, Option<Result<(), Answer>>)>,
+    routes: Option<Vec<Passing<'r>>>,
 }
 
-impl Report {
+impl<'r> Report<'r> {
     pub(super) fn new(
         judge: &Judge,
         looked: Looked,
         outcome: Result<(), AuthError>,
         rules: Vec<(String, Option<Result<(), Refusal>>)>,
+        routes: Option<Vec<Passing<'r>>>,
     ) -> Self {
         let refused = outcome.err().map(|error| {
             let because = error.to_string();
@@ -92,6 +95,7 @@ impl Report {
             looked,
             refused,
             rules: rules.collect(),
+            routes,
         }
     }
 
@@ -123,6 +127,9 @@ impl Report {
             "refusal": refused,
             "rules": rules.collect::<Vec<_>>(),
         });
+        if let (Some(routes), Some(report)) = (&self.routes, report.as_object_mut()) {
+            report.insert("routes".to_owned(), routes::in_json(routes));
+        }
         if claims && let Some(report) = report.as_object_mut() {
             report.insert("claims".to_owned(), json!(self.looked.claims));
         }
@@ -155,6 +162,12 @@ impl Report {
                 }
             }
         }
+        if let Some(routes) = &self.routes {
+            out.push_str(&format!("\n{}\n\n", paint.bold("Routes")));
+            for line in routes::table(routes, paint).lines() {
+                out.push_str(&format!("  {line}\n"));
+            }
+        }
         if claims {
             out.push_str(&self.all_claims(paint));
         }
@@ -182,20 +195,6 @@ fn step(step: &Step) -> Value {
 
 fn pretty(claims: &Map<String, Value>) -> String {
     format!("{:#}", Value::Object(claims.clone()))
-}
-
-/// JSON without what a terminal would take for commands: still the same JSON.
-fn printable(json: &str) -> String {
-    let mut out = String::with_capacity(json.len());
-    for letter in json.chars() {
-        if letter != '\n' && letter.escape_debug().len() > 1 && !matches!(letter, '"' | '\\' | '\'') {
-            let mut units = [0; 2];
-            out.extend(letter.encode_utf16(&mut units).iter().map(|unit| format!("\\u{unit:04x}")));
-        } else {
-            out.push(letter);
-        }
-    }
-    out
 }
 
 #[cfg(test)]

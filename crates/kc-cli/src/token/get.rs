@@ -4,10 +4,10 @@ mod device;
 mod grant;
 mod password;
 
-use std::ffi::OsString;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use clap::Command;
 use kc_core::Keycloak;
 use kc_core::audit::NoAudit;
 use kc_core::client::ClientAuthentication;
@@ -18,78 +18,75 @@ use serde_json::Value;
 
 use self::device::Device;
 use self::grant::{Failure, Tokens, Way};
-use crate::authz::options::Line;
-use crate::progress;
-use crate::terminal::written;
+use crate::command_line::{self, Line, choice, file, flag, value};
+use crate::terminal::{complain, written};
+use crate::{interrupt, progress};
 
-const HELP: &str = "\
-Gets an access token from the realm of the settings, for curl for one, and prints it and nothing else.
-
-Usage: kc token get [OPTIONS]                    the client's own token (client credentials, RFC 6749 §4.4)
-       kc token get --device [OPTIONS]           a person's, who logs in with any browser (RFC 8628)
-       kc token get --user NAME [OPTIONS]        a user's, by their password (RFC 6749 §4.3)
-
-Server and realm are those of the service: the environment, .env of this folder, and the file that KEYCLOAK_CONFIG names, as
-docs/configuration.md says. So is the client, with its secret, key or certificate, unless --client names another.
-
-A password is asked for at the terminal, or read from a file; it is no option, because others on the machine would see it. That
-way of logging in is for development: it passes by the login page and its second factor, and RFC 9700 forbids it. The client
-needs \"Direct access grants\" for it, which should be off at every client of a realm in production.
-
-Options:
-      --client ID             Another client: a public one, unless its secret is given
-      --secret-file FILE      The secret of --client; - is standard input
-      --scope SCOPE           More scopes, with blanks between them
-      --grant GRANT           client-credentials, device or password. Default: by --device and --user, else client-credentials
-      --device                Prints where to log in, on standard error, and waits until that is done
-      --user NAME             The user's name
-      --password-file FILE    Their password; - is standard input. Default: it is asked for
-      --json                  The whole answer of the token endpoint, without the refresh token
-      --with-refresh-token    With it. Whoever has it gets tokens without logging in: keep it as a password
-  -h, --help                  This text
-
-Exit code: 0 there is a token, 1 Keycloak refused it, or nobody logged in in time; 2 the command line or the settings are wrong,
-or Keycloak gave no answer.
-
-Examples:
-  curl -H \"Authorization: Bearer $(kc token get)\" http://localhost:8000/orders
-  kc token get --device --client shop-cli --scope orders > token.txt
-  kc token get --user alice | kc explain --role clerk -
-";
-
-const WITH_VALUE: [&str; 6] =
-    ["--client", "--grant", "--secret-file", "--scope", "--user", "--password-file"];
-const WITHOUT: [&str; 3] = ["--device", "--json", "--with-refresh-token"];
-
-/// Runs the command; `arguments` are those after its name.
-pub(super) fn main(mut arguments: impl Iterator<Item = OsString>) -> ExitCode {
-    match run(&mut arguments) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            eprintln!("kc token get: {failure}");
-            ExitCode::from(failure.exit_code())
-        }
-    }
+pub(crate) fn command() -> Command {
+    command_line::command("get", "Gets an access token from the realm of the settings, for curl for one")
+        .override_usage(
+            "kc token get [OPTIONS]                    the client's own token (client credentials, RFC 6749 §4.4)\n       \
+             kc token get --device [OPTIONS]           a person's, who logs in with any browser (RFC 8628)\n       \
+             kc token get --user NAME [OPTIONS]        a user's, by their password (RFC 6749 §4.3)",
+        )
+        .before_help(
+            "Prints the token and nothing else. Server and realm are those of the service: the environment, .env of this folder, and the file\n\
+             that KEYCLOAK_CONFIG names, as docs/configuration.md says. So is the client, with its secret, key or certificate, unless --client\n\
+             names another.\n\
+             \n\
+             A password is asked for at the terminal, or read from a file; it is no option, because others on the machine would see it. That\n\
+             way of logging in is for development: it passes by the login page and its second factor, and RFC 9700 forbids it. The client\n\
+             needs \"Direct access grants\" for it, which should be off at every client of a realm in production.",
+        )
+        .arg(value("client", "ID", "Another client: a public one, unless its secret is given"))
+        .arg(file("secret-file", "The secret of --client; - is standard input"))
+        .arg(value("scope", "SCOPE", "More scopes, with blanks between them"))
+        .arg(choice(
+            "grant",
+            "GRANT",
+            ["client-credentials", "device", "password"],
+            "client-credentials, device or password. Default: by --device and --user, else client-credentials",
+        ))
+        .arg(flag("device", "Prints where to log in, on standard error, and waits until that is done"))
+        .arg(value("user", "NAME", "The user's name"))
+        .arg(file("password-file", "Their password; - is standard input. Default: it is asked for"))
+        .arg(flag("json", "The whole answer of the token endpoint, without the refresh token"))
+        .arg(flag(
+            "with-refresh-token",
+            "With it. Whoever has it gets tokens without logging in: keep it as a password",
+        ))
+        .after_help(
+            "Exit code: 0 there is a token, 1 Keycloak refused it, or nobody logged in in time; 2 the command line or the settings are wrong,\n\
+             or Keycloak gave no answer; 130 after Ctrl-C.\n\
+             \n\
+             Examples:\n  \
+             curl -H \"Authorization: Bearer $(kc token get)\" http://localhost:8000/orders\n  \
+             kc token get --device --client shop-cli --scope orders > token.txt\n  \
+             kc token get --user alice | kc explain --role clerk -",
+        )
 }
 
-fn run(arguments: &mut dyn Iterator<Item = OsString>) -> Result<(), Failure> {
-    let Some(line) = Line::read(arguments, &WITH_VALUE, &WITHOUT)? else {
-        return Ok(written(HELP)?);
-    };
-    line.nothing_else()?;
+/// Runs the command.
+pub(crate) fn run(line: &Line) -> Result<ExitCode, String> {
+    Ok(got(line).unwrap_or_else(|failure| {
+        complain(&format!("kc token get: {failure}"));
+        ExitCode::from(failure.exit_code())
+    }))
+}
+
+fn got(line: &Line) -> Result<ExitCode, Failure> {
     if line.has("--with-refresh-token") && !line.has("--json") {
         return Err("--with-refresh-token goes with --json; see --help".to_owned().into());
     }
     let user = line.one("--user")?;
-    let way = way(&line, user.is_some())?;
+    let way = way(line, user.is_some())?;
     if user.is_none() && line.one("--password-file")?.is_some() {
         return Err("--password-file needs --user; see --help".to_owned().into());
     }
     let settings = Settings::from_env().map_err(|error| error.to_string())?;
     let server = settings.keycloak().map_err(|error| error.to_string())?;
-    let client = client(&line, server, way)?;
+    let client = client(line, server, way)?;
     let scope = line.one("--scope")?;
-    let password = user.as_deref().map(|user| password::of(user, &line)).transpose()?;
 
     // For its transport, which is set up as a service's.
     let keycloak = Keycloak::builder().audit(Arc::new(NoAudit)).users(Arc::new(MemoryUsers::default()));
@@ -99,19 +96,27 @@ fn run(arguments: &mut dyn Iterator<Item = OsString>) -> Result<(), Failure> {
     let runtime = runtime.map_err(|error| format!("nothing can be run here: {error}"))?;
     let step = progress::Step::default();
     step.is("a token");
-    let answer = runtime.block_on(async {
-        match (&user, &password) {
-            (Some(user), Some(password)) => {
-                let asking = tokens.by_password(user, password, scope.as_deref());
+    let asking = async {
+        match &user {
+            Some(user) => {
+                let password = password::of(user, line).await?;
+                let asking = tokens.by_password(user, &password, scope.as_deref());
                 progress::shown("kc token get", &step, asking).await
             }
-            _ if way == Way::Device => {
-                Device::begin(&tokens, scope.as_deref()).await?.wait(&tokens, &mut std::io::stderr()).await
+            None if way == Way::Device => {
+                let beginning = Device::begin(&tokens, scope.as_deref());
+                let device = progress::shown("kc token get", &step, beginning).await?;
+                device.wait(&tokens, &mut std::io::stderr()).await
             }
-            _ => progress::shown("kc token get", &step, tokens.of_the_client(scope.as_deref())).await,
+            None => progress::shown("kc token get", &step, tokens.of_the_client(scope.as_deref())).await,
         }
-    })?;
-    Ok(written(&printed(answer, &line)?)?)
+    };
+    let answer = match runtime.block_on(interrupt::or_done(asking)) {
+        Ok(answer) => answer?,
+        Err(interrupted) => return Ok(interrupted.exit_code()),
+    };
+    written(&printed(answer, line)?)?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// By `--grant`, or by the options that only one of the ways has.

@@ -1,6 +1,5 @@
 //! `kc token verify`.
 
-use std::ffi::OsString;
 use std::io::{self, BufRead, Read as _, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -8,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use clap::ValueHint;
 use kc_core::clock::{Clock, FakeClock, SystemClock, UnixTime};
 use kc_core::keys::{KeySet, KeySource, KeysUnavailable, PinnedKeys, Refresh};
 use kc_core::signature::Algorithm;
@@ -16,55 +16,50 @@ use kc_core::validator::{JwtValidator, TokenValidator, ValidationError};
 use serde::Serialize;
 use serde_json::Value;
 
-const HELP: &str = "\
-Says whether access tokens are good, and if not, why. Asks nobody: the keys come from a file.
+use crate::command_line::{self, Line, arguments, file, value};
+use crate::input;
+use crate::terminal::complain;
 
-Usage: kc token verify --jwks FILE [OPTIONS] TOKEN
-       kc token verify --jwks FILE [OPTIONS] - < TOKENS
-
-With - it reads one token per line from standard input; a token that is given as an argument can be seen by others on the
-machine. Each token gives a line of JSON on standard output: {\"valid\":true|false,\"code\":…,\"detail\":…}, where code is one
-of docs/errors.md, null for a good token.
-
-Checked in this order: size, structure, header, key, signature, kind of token, issuer, audience, times. A token without the
-claim typ, which Keycloak's always have, counts as an access token unless it has a mark of another kind.
-
-Options:
-      --jwks FILE       The keys: a JWK set, a JWK, or PEM. A single key without a key id serves every token. Required
-      --issuer ISSUER   What iss has to be. Left out, it is not checked
-      --audience AUD    One of the token's audiences has to be one of these, comma separated. Left out, not checked
-      --at UNIX         The time, in seconds since 1970, at which it is to be good. Default: now
-      --alg ALG         The algorithms to accept, comma separated. Default: RS, PS and ES 256 to 512, EdDSA
-      --leeway SECS     How far clocks may be apart, 0 to 300. Default 5
-  -h, --help            This text
-
-Exit code: 0 all are good, 1 some are not, 2 nothing could be checked.
-
-Examples:
-  curl -s https://kc.example.com/realms/shop/protocol/openid-connect/certs > keys.json
-  kc token verify --jwks keys.json --issuer https://kc.example.com/realms/shop --audience api - < token.txt
-";
-
-/// Runs the command; `arguments` are those after its name.
-pub(super) fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
-    let command = match Command::parse(arguments) {
-        Ok(Some(command)) => command,
-        Ok(None) => {
-            print!("{HELP}");
-            return ExitCode::SUCCESS;
-        }
-        Err(why) => return unusable(&why),
-    };
-    match command.run(&mut io::stdout().lock()) {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::from(1),
-        Err(why) => unusable(&why),
-    }
+pub(crate) fn command() -> clap::Command {
+    command_line::command("verify", "Says whether access tokens are good, and if not, why. Asks nobody")
+        .override_usage("kc token verify --jwks FILE [OPTIONS] TOKEN\n       kc token verify --jwks FILE [OPTIONS] - < TOKENS")
+        .before_help(
+            "The keys come from a file.\n\
+             \n\
+             With - it reads one token per line from standard input; a token that is given as an argument can be seen by others on the\n\
+             machine. Each token gives a line of JSON on standard output: {\"valid\":true|false,\"code\":…,\"detail\":…}, where code is one\n\
+             of docs/errors.md, null for a good token.\n\
+             \n\
+             Checked in this order: size, structure, header, key, signature, kind of token, issuer, audience, times. A token without the\n\
+             claim typ, which Keycloak's always have, counts as an access token unless it has a mark of another kind.",
+        )
+        .arg(arguments("TOKEN", "The token; - reads one per line from standard input").value_hint(ValueHint::Other))
+        .arg(file(
+            "jwks",
+            "The keys: a JWK set, a JWK, or PEM. A single key without a key id serves every token. Required",
+        ))
+        .arg(value("issuer", "ISSUER", "What iss has to be. Left out, it is not checked"))
+        .arg(value(
+            "audience",
+            "AUD",
+            "One of the token's audiences has to be one of these, comma separated. Left out, not checked",
+        ))
+        .arg(value("at", "UNIX", "The time, in seconds since 1970, at which it is to be good. Default: now"))
+        .arg(value("alg", "ALG", "The algorithms to accept, comma separated. Default: RS, PS and ES 256 to 512, EdDSA"))
+        .arg(value("leeway", "SECS", "How far clocks may be apart, 0 to 300. Default 5"))
+        .after_help(
+            "Exit code: 0 all are good, 1 some are not, 2 nothing could be checked.\n\
+             \n\
+             Examples:\n  \
+             curl -s https://kc.example.com/realms/shop/protocol/openid-connect/certs > keys.json\n  \
+             kc token verify --jwks keys.json --issuer https://kc.example.com/realms/shop --audience api - < token.txt",
+        )
 }
 
-fn unusable(why: &str) -> ExitCode {
-    eprintln!("kc token verify: {why}");
-    ExitCode::from(2)
+/// Runs the command.
+pub(crate) fn run(line: &Line) -> Result<ExitCode, String> {
+    let all_good = Command::of(line)?.run(&mut io::stdout().lock())?;
+    Ok(if all_good { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
 #[derive(Debug)]
@@ -102,53 +97,31 @@ struct Verdict {
 }
 
 impl Command {
-    /// `None` when help is asked for.
-    fn parse(mut arguments: impl Iterator<Item = OsString>) -> Result<Option<Self>, String> {
-        let (mut jwks, mut issuer, mut audience, mut at) = (None, None, None, None);
-        let (mut algorithms, mut leeway, mut token) = (None, Duration::from_secs(5), None);
-        while let Some(argument) = arguments.next() {
-            let text = argument.to_str().map(str::to_owned);
-            let (name, inline) = match text.as_deref() {
-                Some(option) if option.starts_with("--") => match option.split_once('=') {
-                    Some((name, value)) => (name, Some(OsString::from(value))),
-                    None => (option, None),
-                },
-                Some("-h") => ("--help", None),
-                Some(option) if option.starts_with('-') && option != "-" => {
-                    return Err(format!("the option {option:?} is not known; see --help"));
-                }
-                _ if token.is_some() => {
-                    return Err(
-                        "more than one token is given: write one per line, and - for the argument".to_owned()
-                    );
-                }
-                Some("-") => {
-                    token = Some(Given::StandardInput);
-                    continue;
-                }
-                _ => {
-                    token = Some(Given::Argument(argument.into_encoded_bytes()));
-                    continue;
-                }
-            };
-            let mut value =
-                || inline.clone().or_else(|| arguments.next()).ok_or_else(|| format!("{name} needs a value"));
-            let mut word =
-                || value()?.into_string().map_err(|value| format!("{name} {value:?} is not UTF-8"));
-            match name {
-                "--help" => return Ok(None),
-                "--jwks" => jwks = Some(PathBuf::from(value()?)),
-                "--issuer" => issuer = Some(word()?),
-                "--audience" => audience = Some(list(&word()?, name)?),
-                "--at" => at = Some(time(&word()?)?),
-                "--alg" => algorithms = Some(list_of_algorithms(&word()?)?),
-                "--leeway" => leeway = seconds(&word()?)?,
-                other => return Err(format!("the option {other:?} is not known; see --help")),
+    fn of(line: &Line) -> Result<Self, String> {
+        let token = match line.rest().as_slice() {
+            [] => {
+                return Err(
+                    "the token is missing: give it, or - to read standard input; see --help".to_owned()
+                );
             }
-        }
-        let jwks = jwks.ok_or("--jwks is missing: name the file with the keys; see --help")?;
-        let token = token.ok_or("the token is missing: give it, or - to read standard input; see --help")?;
-        Ok(Some(Self { jwks, issuer, audience, at, algorithms, leeway, token }))
+            [one] if *one == "-" => Given::StandardInput,
+            [one] => Given::Argument(one.as_encoded_bytes().to_vec()),
+            _ => {
+                return Err(
+                    "more than one token is given: write one per line, and - for the argument".to_owned()
+                );
+            }
+        };
+        let jwks = line.file("--jwks").ok_or("--jwks is missing: name the file with the keys; see --help")?;
+        Ok(Self {
+            jwks: jwks.to_owned(),
+            issuer: line.one("--issuer")?,
+            audience: line.one("--audience")?.map(|text| list(&text, "--audience")).transpose()?,
+            at: line.one("--at")?.map(|text| time(&text)).transpose()?,
+            algorithms: line.one("--alg")?.map(|text| list_of_algorithms(&text)).transpose()?,
+            leeway: line.one("--leeway")?.map_or(Ok(Duration::from_secs(5)), |text| seconds(&text))?,
+            token,
+        })
     }
 
     /// Whether all are good.
@@ -156,7 +129,7 @@ impl Command {
         let validator = self.validator()?;
         for (option, given) in [("issuer", self.issuer.is_some()), ("audience", self.audience.is_some())] {
             if !given {
-                eprintln!("kc token verify: --{option} is left out: the {option} is not checked");
+                complain(&format!("kc token verify: --{option} is left out: the {option} is not checked"));
             }
         }
         let runtime = tokio::runtime::Builder::new_current_thread().build();
@@ -166,10 +139,16 @@ impl Command {
             let verdict = runtime.block_on(judge(&validator, token));
             all_good &= verdict.valid;
             let line = serde_json::to_string(&verdict).map_err(|error| error.to_string())?;
-            writeln!(output, "{line}").map_err(|error| format!("standard output: {error}"))
+            match writeln!(output, "{line}").and_then(|()| output.flush()) {
+                // Whoever reads has seen enough.
+                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+                result => result.map(|()| true).map_err(|error| format!("standard output: {error}")),
+            }
         };
         match &self.token {
-            Given::Argument(token) => judge(token)?,
+            Given::Argument(token) => {
+                judge(token)?;
+            }
             Given::StandardInput => each_line(&mut io::stdin().lock(), &mut judge)?,
         }
         Ok(all_good)
@@ -199,10 +178,10 @@ impl Command {
     }
 }
 
-/// Gives each line without its end; an endless one is cut where no token is as long any more.
+/// Gives each line without its end, until one is answered by `false`; an endless one is cut where no token is as long any more.
 fn each_line(
     input: &mut impl BufRead,
-    each: &mut impl FnMut(&[u8]) -> Result<(), String>,
+    each: &mut impl FnMut(&[u8]) -> Result<bool, String>,
 ) -> Result<(), String> {
     const LONGER: u64 = MAX_TOKEN_BYTES as u64 + 3;
     let failed = |error: io::Error| format!("standard input: {error}");
@@ -216,7 +195,9 @@ fn each_line(
             input.skip_until(b'\n').map_err(failed)?;
         }
         let token = line.strip_suffix(b"\n").unwrap_or(&line);
-        each(token.strip_suffix(b"\r").unwrap_or(token))?;
+        if !each(token.strip_suffix(b"\r").unwrap_or(token))? {
+            return Ok(());
+        }
     }
 }
 
@@ -234,7 +215,7 @@ async fn judge(validator: &JwtValidator, token: &[u8]) -> Verdict {
 
 pub(crate) fn keys(file: &Path, command: &str) -> Result<Arc<dyn KeySource>, String> {
     let named = |why: String| format!("--jwks {}: {why}", file.display());
-    let document = std::fs::read(file).map_err(|error| named(error.to_string()))?;
+    let document = input::file(file).map_err(|why| format!("--jwks {why}"))?;
     let Ok(json) = serde_json::from_slice::<Value>(&document) else {
         let text = String::from_utf8(document).map_err(|_| named("it is neither JSON nor PEM".to_owned()))?;
         let pinned =
@@ -250,7 +231,7 @@ pub(crate) fn keys(file: &Path, command: &str) -> Result<Arc<dyn KeySource>, Str
     let set = match KeySet::from_jwks(&document, 0) {
         Ok(set) => set,
         Err(why) => {
-            eprintln!("{command}: {}: no token can be good", named(why.to_string()));
+            complain(&format!("{command}: {}: no token can be good", named(why.to_string())));
             KeySet::new(Vec::new(), 0)
         }
     };

@@ -17,6 +17,25 @@ use super::{AuditEvent, AuditSink};
 /// the next are lost; how many, is reported as soon as one is written again. When writing fails, that is reported
 /// once, and again after it has worked in between. What waits when this is dropped is written, if that takes no more
 /// than a second.
+///
+/// # Example
+/// ```
+/// # #[cfg(feature = "reqwest")]
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use std::sync::Arc;
+/// use kc_core::Keycloak;
+/// use kc_core::audit::JsonLines;
+/// use kc_core::settings::Settings;
+///
+/// let folder = tempfile::tempdir()?;
+/// let settings = Settings::builder("https://kc.example.com", "shop", "api").build()?;
+/// let log = Arc::new(JsonLines::append(&folder.path().join("audit.jsonl"))?);
+/// let keycloak = Keycloak::builder().audit(log).build(&settings)?;
+/// # let _ = keycloak;
+/// # Ok(()) }
+/// # #[cfg(not(feature = "reqwest"))]
+/// # fn main() {}
+/// ```
 pub struct JsonLines {
     desk: Arc<Desk>,
     /// Says that everything is written, by being closed.

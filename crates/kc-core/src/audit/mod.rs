@@ -130,6 +130,22 @@ impl AuditEvent<'_> {
 /// # Contract
 /// Called once for each decision, from the request's task: it should not block for long. A sink that cannot write
 /// reports that on its own; the request goes on.
+///
+/// # Example
+/// ```
+/// use kc_core::audit::{AuditEvent, AuditSink};
+/// use std::sync::mpsc::SyncSender;
+///
+/// /// Hands events to a thread that sends them somewhere; those for which there is no room are lost.
+/// #[derive(Debug)]
+/// struct Elsewhere(SyncSender<AuditEvent<'static>>);
+///
+/// impl AuditSink for Elsewhere {
+///     fn record(&self, event: AuditEvent<'_>) {
+///         let _ = self.0.try_send(event.into_owned());
+///     }
+/// }
+/// ```
 pub trait AuditSink: fmt::Debug + Send + Sync {
     /// Takes one. Whoever keeps it makes it [its own](AuditEvent::into_owned).
     fn record(&self, event: AuditEvent<'_>);

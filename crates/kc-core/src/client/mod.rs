@@ -26,6 +26,16 @@ use crate::signature::signer::{SigningError, SigningKey};
 ///
 /// # Spec
 /// RFC 6749 §2.3 and RFC 7523 §2.2; the methods have the names of the OAuth registry in [`method`](Self::method).
+///
+/// # Example
+/// ```
+/// use kc_core::client::ClientAuthentication;
+/// use kc_core::secret::Secret;
+///
+/// let client = ClientAuthentication::client_secret_post("api", Secret::new("hunter2"));
+/// assert_eq!((client.client_id(), client.method()), ("api", "client_secret_post"));
+/// assert!(!format!("{client:?}").contains("hunter2"));
+/// ```
 #[derive(Clone, Debug)]
 pub struct ClientAuthentication {
     client_id: String,

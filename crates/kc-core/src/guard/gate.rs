@@ -9,6 +9,27 @@ use crate::audit::AuditTicket;
 use crate::wire::{Refusal, RequestView};
 
 /// Who decides about a route, and by what: what an adapter's layer or middleware holds.
+///
+/// # Example
+/// ```
+/// use kc_core::rules::any_role;
+/// use kc_core::wire::RequestView;
+/// use kc_core::{Gate, Guard};
+///
+/// /// What an adapter does around a handler.
+/// async fn around(gate: &Gate, request: &RequestView<'_>, handler: impl Future<Output = u16>) -> u16 {
+///     let (admitted, ticket) = gate.admit(request).await;
+///     let status = match admitted {
+///         Ok(_caller) => handler.await, // and leaves the caller where extractors find it
+///         Err(rejected) => rejected.into_response().status().as_u16(),
+///     };
+///     ticket.finish(status, None);
+///     status
+/// }
+///
+/// let gate = Gate::of_route(&Guard::builder("shop").build(), any_role(&["clerk"]), "/orders");
+/// assert_eq!(gate.pattern(), Some("/orders"));
+/// ```
 #[derive(Clone, Debug)]
 pub struct Gate {
     guard: Guard,

@@ -35,6 +35,24 @@ use crate::wire::{BearerCredentials, ExemptPaths, Refusal, RequestView};
 ///
 /// An adapter puts it at each route as a [`Gate`] and asks that once for each request; it leaves the [`Caller`] where its
 /// extractors find it, or sends the refusal, and finishes the audit ticket with the response's status.
+///
+/// # Example
+/// ```
+/// use kc_core::rules::authenticated;
+/// use kc_core::wire::RequestView;
+/// use kc_core::{Access, Guard};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// // `Keycloak::new(&settings)?.guard()` is one that knows a realm. This one knows nobody, and lets nobody in.
+/// let guard = Guard::builder("shop").build();
+/// let headers = http::HeaderMap::new();
+/// let request = RequestView { method: "GET", path: "/me", query: None, route: Some("/me"), headers: &headers, peer: None };
+/// let refusal = guard.admit(&request, &Access::from(authenticated())).await.outcome.unwrap_err();
+/// assert_eq!((refusal.status().as_u16(), refusal.code()), (401, "not_authenticated"));
+/// assert_eq!(guard.response(&refusal).headers()["www-authenticate"], r#"Bearer realm="shop""#);
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct Guard {
     inner: Arc<Inner>,
@@ -125,6 +143,12 @@ impl Guard {
     #[must_use]
     pub fn realm(&self) -> &str {
         &self.inner.realm
+    }
+
+    /// The paths at which nobody is asked for credentials.
+    #[must_use]
+    pub fn exempt_paths(&self) -> &ExemptPaths {
+        &self.inner.exempt
     }
 
     /// Decides about a request: who sends it, and whether they may, by what the matched route asks for.

@@ -29,6 +29,28 @@ pub use self::error::{IntrospectionError, Nonsense};
 ///
 /// An active answer is not yet permission: [`ActiveToken::agrees_with`] has to be asked, since Keycloak calls ID tokens
 /// active too.
+///
+/// # Example
+/// ```
+/// # #[cfg(feature = "reqwest")]
+/// # async fn example(token: &str) -> Result<(), Box<dyn std::error::Error>> {
+/// use std::sync::Arc;
+/// use kc_core::client::ClientAuthentication;
+/// use kc_core::clock::SystemClock;
+/// use kc_core::introspection::{HttpIntrospector, Introspection, Introspector};
+/// use kc_core::secret::Secret;
+/// use kc_core::transport::{ReqwestTransport, TransportOptions};
+///
+/// let transport = Arc::new(ReqwestTransport::new(TransportOptions::default())?);
+/// let endpoint = "https://kc.example.com/realms/shop/protocol/openid-connect/token/introspect".parse()?;
+/// let client = ClientAuthentication::client_secret_post("api", Secret::new("hunter2"));
+/// let introspector = HttpIntrospector::new(transport, endpoint, client, Arc::new(SystemClock));
+/// match introspector.introspect(token, None).await? {
+///     Introspection::Active(active) => println!("good until {:?}", active.expires_at()),
+///     _ => println!("no longer active"),
+/// }
+/// # Ok(()) }
+/// ```
 #[async_trait]
 pub trait Introspector: fmt::Debug + Send + Sync {
     /// Asks about `token`.

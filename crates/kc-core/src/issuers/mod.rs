@@ -73,6 +73,25 @@ pub trait IssuerRegistry: fmt::Debug + Send + Sync {
 }
 
 /// Issuers that are known at the start.
+///
+/// # Example
+/// ```
+/// use std::sync::Arc;
+/// use kc_core::issuers::{IssuerList, TrustedIssuer};
+/// use kc_core::keys::PinnedKeys;
+/// use kc_core::roles::KeycloakRoles;
+/// use kc_core::validator::JwtValidator;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let pem = "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAS30yO1tlJeRdJhXoqQg4CTga56PyMM/Fe0ynil8s0WE=\n-----END PUBLIC KEY-----";
+/// let issuer = "https://kc.example.com/realms/shop";
+/// let validator = JwtValidator::builder(issuer, ["api"], Arc::new(PinnedKeys::from_pem(pem)?)).build();
+/// let shop = TrustedIssuer::new("shop", Arc::new(validator), Arc::new(KeycloakRoles::new("api")));
+/// let issuers = IssuerList::new().with(issuer, shop);
+/// assert!(issuers.contains(issuer));
+/// assert!(!issuers.contains("https://kc.example.com/realms/master"));
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct IssuerList {
     // Who sends tokens chooses what is looked for, but not what is there: a quick hash does.

@@ -13,6 +13,20 @@ use crate::signature::{KeyDefect, parse_pkcs1, parse_spki};
 /// A [`KeySource`] that never asks anyone: the keys are given at start and stay.
 ///
 /// Rotation at the server is not noticed; pin a key only where the server cannot be reached.
+///
+/// # Example
+/// ```
+/// use kc_core::keys::{KeySource, PinnedKeys};
+///
+/// let keys = PinnedKeys::from_pem(
+///     "-----BEGIN PUBLIC KEY-----
+/// MCowBQYDK2VwAyEAS30yO1tlJeRdJhXoqQg4CTga56PyMM/Fe0ynil8s0WE=
+/// -----END PUBLIC KEY-----",
+/// )?;
+/// assert!(keys.current().is_some(), "nobody has to be asked");
+/// assert!(PinnedKeys::from_pem("not a key").is_err());
+/// # Ok::<(), kc_core::keys::PinnedKeysError>(())
+/// ```
 #[derive(Debug)]
 pub struct PinnedKeys {
     keys: Arc<KeySet>,

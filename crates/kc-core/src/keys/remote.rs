@@ -77,6 +77,24 @@ pub enum KeyHealth {
 /// A [`KeySource`] that asks a JWKS endpoint (RFC 7517 §5). Needs a Tokio runtime.
 ///
 /// When it asks is said in [`KeySource`], and in the table at the head of the source file.
+///
+/// # Example
+/// ```
+/// # #[cfg(feature = "reqwest")]
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// use std::sync::Arc;
+/// use kc_core::keys::{RemoteKeys, RemoteKeysOptions};
+/// use kc_core::transport::{ReqwestTransport, TransportOptions};
+/// use kc_core::validator::JwtValidator;
+///
+/// let transport = Arc::new(ReqwestTransport::new(TransportOptions::default())?);
+/// let uri = "https://kc.example.com/realms/shop/protocol/openid-connect/certs".parse()?;
+/// let keys = RemoteKeys::new(transport, uri, RemoteKeysOptions::default());
+/// keys.prefetch().await?;
+/// let validator = JwtValidator::builder("https://kc.example.com/realms/shop", ["api"], Arc::new(keys)).build();
+/// # let _ = validator;
+/// # Ok(()) }
+/// ```
 #[derive(Clone)]
 pub struct RemoteKeys {
     shared: Arc<Shared>,

@@ -37,6 +37,19 @@ impl Key {
 }
 
 /// Keys that are good at the same time.
+///
+/// # Example
+/// ```
+/// use kc_core::keys::{KeySet, Lookup};
+/// use kc_core::signature::Algorithm;
+///
+/// let jwks = r#"{"keys": [{"kty": "OKP", "crv": "Ed25519", "kid": "a", "use": "sig",
+///     "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#;
+/// let keys = KeySet::from_jwks(jwks.as_bytes(), 1)?;
+/// assert!(matches!(keys.find(Some("a"), Algorithm::EdDsa), Lookup::Found(_)));
+/// assert!(!matches!(keys.find(Some("a"), Algorithm::Rs256), Lookup::Found(_)), "a key serves its own algorithms");
+/// # Ok::<(), kc_core::keys::JwksError>(())
+/// ```
 pub struct KeySet {
     keys: Vec<Key>,
     by_kid: HashMap<String, Vec<usize>, foldhash::fast::RandomState>,

@@ -12,6 +12,17 @@ use crate::settings::is_loopback;
 ///
 /// # Spec
 /// RFC 6454 §5.
+///
+/// # Example
+/// ```
+/// use kc_core::outbound::Origins;
+///
+/// let origins = Origins::new(["https://inventory.example.com"])?;
+/// assert!(origins.allow(&"https://inventory.example.com/items".parse().unwrap()));
+/// assert!(!origins.allow(&"https://inventory.example.com.evil.test/".parse().unwrap()));
+/// assert!(!origins.allow(&"https://inventory.example.com:8443/".parse().unwrap()), "a port is part of an origin");
+/// # Ok::<(), kc_core::outbound::OriginError>(())
+/// ```
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Origins(BTreeSet<String>);
 

@@ -21,6 +21,21 @@ const MAX_BYTES: u64 = 64 << 20;
 /// Whoever asks looks at the file's time and length at most once a second, and a change is read beside the requests, which
 /// go on with what there was. A file that cannot be read or is no configuration replaces nothing; the log says so once.
 /// Cheap to clone.
+///
+/// # Example
+/// ```
+/// use std::sync::Arc;
+/// use kc_core::clock::SystemClock;
+/// use kc_core::policy::{AuthorizationConfig, AuthorizationFile};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let folder = tempfile::tempdir()?;
+/// let path = folder.path().join("authorization.json");
+/// std::fs::write(&path, r#"{"policyEnforcementMode": "ENFORCING", "resources": [], "policies": [], "scopes": []}"#)?;
+/// let file = AuthorizationFile::open(&path, AuthorizationConfig::builder(), Arc::new(SystemClock))?;
+/// assert_eq!(file.status().problems, 0);
+/// # Ok(()) }
+/// ```
 #[derive(Clone)]
 pub struct AuthorizationFile {
     inner: Arc<Inner>,

@@ -16,6 +16,24 @@ use crate::token::Claims;
 ///
 /// When there is no room left the oldest gives way, and with it every token of that issuer which is as old as it: those
 /// have to be fetched anew, and what was revoked stays so.
+///
+/// # Example
+/// ```
+/// use kc_core::revocations::{MemoryRevocations, Revocation, Revocations};
+/// use kc_core::token::Claims;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), kc_core::revocations::RevocationsUnavailable> {
+/// let mut claims = Claims::default();
+/// claims.issuer = Some("https://kc.example.com/realms/shop".to_owned());
+/// claims.session_id = Some("a-session".to_owned());
+///
+/// let revocations = MemoryRevocations::default();
+/// assert!(!revocations.is_revoked(&claims));
+/// revocations.revoke("https://kc.example.com/realms/shop", Revocation::Session("a-session".to_owned())).await?;
+/// assert!(revocations.is_revoked(&claims));
+/// # Ok(()) }
+/// ```
 pub struct MemoryRevocations {
     issuers: RwLock<Issuers>,
     limit: usize,

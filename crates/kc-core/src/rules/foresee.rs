@@ -89,6 +89,19 @@ impl Rule {
         }))
     }
 
+    /// The methods that have a rule of their own in it.
+    pub(crate) fn methods(&self) -> BTreeSet<&str> {
+        match &self.0 {
+            Kind::All(rules) | Kind::Any(rules) | Kind::Not(rules) => {
+                rules.as_slice().iter().flat_map(Self::methods).collect()
+            }
+            Kind::ByMethod(methods) => {
+                methods.iter().flat_map(|(method, rule)| rule.methods().into_iter().chain([method])).collect()
+            }
+            _ => BTreeSet::new(),
+        }
+    }
+
     /// What it can come to, for a rule [of one method](Self::for_method).
     pub(crate) fn foresee(&self) -> Foreseen {
         let each = |rules: &Rules| rules.as_slice().iter().map(Self::foresee).collect::<Vec<_>>();

@@ -81,6 +81,16 @@ pub struct ServiceTokenOptions {
 ///
 /// # Spec
 /// RFC 6749 §4.4.
+///
+/// # Example
+/// ```
+/// # #[cfg(feature = "reqwest")]
+/// # async fn example(keycloak: &kc_core::Keycloak) -> Result<(), kc_core::service_token::ServiceTokenError> {
+/// // Fetched once, and renewed before it ends: ask whenever a token is needed.
+/// let token = keycloak.service_tokens().token().await?;
+/// println!("it ends at {}", token.expires_at());
+/// # Ok(()) }
+/// ```
 #[derive(Clone)]
 pub struct ServiceTokens {
     shared: Arc<Shared>,

@@ -47,6 +47,18 @@ pub use self::variables::VARIABLES;
 use crate::secret::Secret;
 
 /// All settings of a service, each checked. `Debug` shows no secret.
+///
+/// # Example
+/// ```
+/// use kc_core::settings::Settings;
+///
+/// let settings = Settings::builder("https://kc.example.com/", "shop", "api").build()?;
+/// assert_eq!(settings.keycloak()?.issuer(), "https://kc.example.com/realms/shop");
+///
+/// let error = Settings::builder("kc.example.com", "shop", "api").build().unwrap_err();
+/// assert!(error.to_string().starts_with("KEYCLOAK_URL"), "{error}");
+/// # Ok::<(), kc_core::settings::SettingsError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Settings {
     server: Server,

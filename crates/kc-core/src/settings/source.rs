@@ -7,6 +7,8 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use zeroize::Zeroizing;
+
 use super::adapter_config::{self, AdapterConfig};
 use super::error::{Defect, Problem, SettingsError, quoted};
 use super::values::{Provenance, Text, Values};
@@ -14,7 +16,8 @@ use super::variables;
 use super::{dotenv, syntax};
 use crate::secret::Secret;
 
-/// Environment, then `.env`, then the file that `KEYCLOAK_CONFIG` names; the first that has a value wins.
+/// Environment, then `.env`, then the file that `KEYCLOAK_CONFIG` names; the first that has a value wins. What holds a secret can
+/// be in a file of its own, which a variable of that name with `_FILE` at its end names.
 ///
 /// [`Sources::default`] is empty and reads no file of the disk: it holds what it is given.
 #[derive(Clone, Default)]
@@ -92,6 +95,11 @@ impl Sources {
                 && counts(value.expose())
             {
                 values.set(name, Text::One((*value).clone()), Provenance::DotEnv);
+            }
+        }
+        for &(name, by) in variables::FROM_FILES {
+            if let Some(secret) = self.files.secret(&values, name, by)? {
+                values.set(name, Text::One(secret), Provenance::File(by));
             }
         }
         let names = self.environment.keys().filter_map(|name| name.to_str()).chain(in_file.keys().copied());
@@ -175,6 +183,33 @@ impl Files {
                 Problem::new(Defect::Unreadable, what, "correct the path, or make the file readable");
             values.error(name, problem)
         })
+    }
+
+    /// What the file holds that the setting `by` names, in place of the setting `name`.
+    fn secret(
+        &self,
+        values: &Values,
+        name: &'static str,
+        by: &'static str,
+    ) -> Result<Option<Secret>, SettingsError> {
+        let Some(path) = values.path(by) else { return Ok(None) };
+        if values.has(name) {
+            // Which of them is the right one has to be decided, not guessed.
+            let what = format!("is set, and {} too", values.name(name));
+            return Err(values.error(by, Problem::malformed(what, "unset one of them")));
+        }
+        let text = Zeroizing::new(self.read_for(values, by, &path)?);
+        let Ok(text) = std::str::from_utf8(&text) else {
+            let problem = Problem::malformed("names a file that is not UTF-8", "write text in UTF-8 into it");
+            return Err(values.error(by, problem));
+        };
+        // An editor ends the last line; what makes secrets does not.
+        let text = text.strip_suffix('\n').map_or(text, |line| line.strip_suffix('\r').unwrap_or(line));
+        if text.is_empty() {
+            let problem = Problem::malformed("names a file that is empty", "write the value into it");
+            return Err(values.error(by, problem));
+        }
+        Ok(Some(Secret::new(text)))
     }
 
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {

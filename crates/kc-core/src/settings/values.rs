@@ -10,10 +10,15 @@ use crate::secret::Secret;
 /// Where a value came from.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) enum Provenance {
-    Adapter { file: PathBuf, key: &'static str },
+    Adapter {
+        file: PathBuf,
+        key: &'static str,
+    },
     Code,
     DotEnv,
     Environment,
+    /// The file that this setting names.
+    File(&'static str),
 }
 
 impl Provenance {
@@ -26,6 +31,7 @@ impl Provenance {
             Self::Code => format!("{name} (set in code)"),
             Self::DotEnv => format!("{name} (in .env)"),
             Self::Environment => name.to_owned(),
+            Self::File(by) => format!("{name} (in the file that {by} names)"),
         }
     }
 }

@@ -4,6 +4,7 @@ pub(super) const URL: &str = "KEYCLOAK_URL";
 pub(super) const REALM: &str = "KEYCLOAK_REALM";
 pub(super) const CLIENT_ID: &str = "KEYCLOAK_CLIENT_ID";
 pub(super) const CLIENT_SECRET: &str = "KEYCLOAK_CLIENT_SECRET";
+pub(super) const CLIENT_SECRET_FILE: &str = "KEYCLOAK_CLIENT_SECRET_FILE";
 pub(super) const CLIENT_KEY_FILE: &str = "KEYCLOAK_CLIENT_KEY_FILE";
 pub(super) const CLIENT_KEY_ID: &str = "KEYCLOAK_CLIENT_KEY_ID";
 pub(super) const CLIENT_KEY_ALGORITHM: &str = "KEYCLOAK_CLIENT_KEY_ALGORITHM";
@@ -33,8 +34,11 @@ pub(super) const LISTEN: &str = "LISTEN";
 pub(super) const PUBLIC_URL: &str = "PUBLIC_URL";
 pub(super) const CORS_ALLOWED_ORIGINS: &str = "CORS_ALLOWED_ORIGINS";
 pub(super) const SESSION_STORE: &str = "SESSION_STORE";
+pub(super) const SESSION_STORE_FILE: &str = "SESSION_STORE_FILE";
 pub(super) const SESSION_KEYS: &str = "SESSION_KEYS";
+pub(super) const SESSION_KEYS_FILE: &str = "SESSION_KEYS_FILE";
 pub(super) const USERS_DATABASE: &str = "USERS_DATABASE";
+pub(super) const USERS_DATABASE_FILE: &str = "USERS_DATABASE_FILE";
 pub(super) const TRUSTED_PROXIES: &str = "TRUSTED_PROXIES";
 pub(super) const AUDIT_LOG: &str = "AUDIT_LOG";
 
@@ -44,6 +48,7 @@ pub const VARIABLES: &[&str] = &[
     REALM,
     CLIENT_ID,
     CLIENT_SECRET,
+    CLIENT_SECRET_FILE,
     CLIENT_KEY_FILE,
     CLIENT_KEY_ID,
     CLIENT_KEY_ALGORITHM,
@@ -73,8 +78,11 @@ pub const VARIABLES: &[&str] = &[
     PUBLIC_URL,
     CORS_ALLOWED_ORIGINS,
     SESSION_STORE,
+    SESSION_STORE_FILE,
     SESSION_KEYS,
+    SESSION_KEYS_FILE,
     USERS_DATABASE,
+    USERS_DATABASE_FILE,
     TRUSTED_PROXIES,
     AUDIT_LOG,
 ];
@@ -82,6 +90,15 @@ pub const VARIABLES: &[&str] = &[
 /// An empty value counts as no value, except here: an empty audience list would be a hole, and an empty URL would start
 /// the embedded issuer in production.
 pub(super) const NEVER_EMPTY: &[&str] = &[AUDIENCE, URL];
+
+/// Settings that hold a secret, each with the one that names a file to read it from: others on the machine and whoever
+/// may look at a container see an environment, and secrets are handed out as files.
+pub(super) const FROM_FILES: &[(&str, &str)] = &[
+    (CLIENT_SECRET, CLIENT_SECRET_FILE),
+    (SESSION_STORE, SESSION_STORE_FILE),
+    (SESSION_KEYS, SESSION_KEYS_FILE),
+    (USERS_DATABASE, USERS_DATABASE_FILE),
+];
 
 /// The known name that `name` was probably meant to be: a `KEYCLOAK_*` name that is unknown, two edits away at most or
 /// of the same words in another order. Other programs have `KEYCLOAK_*` variables too, so the rest is let pass.

@@ -3,6 +3,15 @@
 use std::fmt;
 
 /// A JWS algorithm (RFC 7518 §3.1, RFC 8037 §3.1). Symmetric ones and `none` do not exist here.
+///
+/// # Example
+/// ```
+/// use kc_core::signature::Algorithm;
+///
+/// assert_eq!(Algorithm::from_name("RS256"), Some(Algorithm::Rs256));
+/// assert_eq!(Algorithm::from_name("none"), None);
+/// assert_eq!(Algorithm::from_name("HS256"), None, "a public key is no password");
+/// ```
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub enum Algorithm {
     /// RSASSA-PKCS1-v1_5 with SHA-256.

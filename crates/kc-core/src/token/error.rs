@@ -9,6 +9,17 @@ use crate::json::JsonError;
 ///
 /// `Display` is one line for the log and for a developer. It holds our own words, the names of claims, and, for an
 /// audience or an issuer, what the token says of these, escaped and shortened; never the token.
+///
+/// # Example
+/// ```
+/// use kc_core::clock::UnixTime;
+/// use kc_core::token::TokenError;
+///
+/// let error = TokenError::Expired { at: UnixTime::from_secs(60), now: UnixTime::from_secs(90) };
+/// assert_eq!(error.code(), "token_expired");
+/// assert_eq!(error.public_detail(), "Token has expired");
+/// assert_eq!(error.to_string(), "it expired at 1970-01-01T00:01:00.000Z, now it is 1970-01-01T00:01:30.000Z");
+/// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum TokenError {

@@ -19,6 +19,21 @@ use super::{Transport, TransportError};
 /// once with [`TransportError::CircuitOpen`]. Then one request tries; its answer, whatever the status, lets all through
 /// again, and if there is none it is two seconds more. A server that answers, with 500 too, is not left alone: asking it
 /// costs nobody anything but time.
+///
+/// # Example
+/// ```
+/// # #[cfg(feature = "reqwest")]
+/// # fn main() -> Result<(), kc_core::transport::TransportError> {
+/// use std::sync::Arc;
+/// use kc_core::transport::{CircuitBreaker, ReqwestTransport, TransportOptions};
+///
+/// // `Keycloak` puts one around its transport by itself.
+/// let transport = CircuitBreaker::new(Arc::new(ReqwestTransport::new(TransportOptions::default())?));
+/// # let _ = transport;
+/// # Ok(()) }
+/// # #[cfg(not(feature = "reqwest"))]
+/// # fn main() {}
+/// ```
 #[derive(Clone)]
 pub struct CircuitBreaker {
     inner: Arc<dyn Transport>,

@@ -27,6 +27,25 @@ pub use self::reqwest::{ReqwestTransport, TransportOptions};
 ///
 /// # Spec
 /// RFC 9110.
+///
+/// # Example
+/// ```
+/// use async_trait::async_trait;
+/// use bytes::Bytes;
+/// use http::{Request, Response};
+/// use kc_core::transport::{Transport, TransportError};
+///
+/// /// For a test: every endpoint of Keycloak says the same.
+/// #[derive(Debug)]
+/// struct Always(&'static str);
+///
+/// #[async_trait]
+/// impl Transport for Always {
+///     async fn send(&self, _: Request<Bytes>) -> Result<Response<Bytes>, TransportError> {
+///         Ok(Response::new(self.0.into()))
+///     }
+/// }
+/// ```
 #[async_trait]
 pub trait Transport: fmt::Debug + Send + Sync {
     /// Sends `request`.

@@ -11,6 +11,21 @@ use super::email::EmailKey;
 use super::user::{Details, Identity, NewUser, User, UserId};
 
 /// Users in memory: gone when the process ends, bounded in number.
+///
+/// # Example
+/// ```
+/// use kc_core::clock::UnixTime;
+/// use kc_core::users::{Details, Identity, MemoryUsers, NewUser, UserDirectory};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), kc_core::users::UsersUnavailable> {
+/// let users = MemoryUsers::default();
+/// let alice = Identity::new("https://kc.example.com/realms/shop", "f81d4fae");
+/// assert_eq!(users.find(&alice).await?, None);
+/// let made = users.create(NewUser::seen(alice.clone(), Details::default(), UnixTime::from_secs(1_795_308_973))).await?;
+/// assert_eq!(users.find(&alice).await?, Some(made));
+/// # Ok(()) }
+/// ```
 #[derive(Debug)]
 pub struct MemoryUsers {
     held: Mutex<Held>,

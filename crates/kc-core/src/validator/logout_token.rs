@@ -21,6 +21,21 @@ const EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
 ///
 /// # Spec
 /// OpenID Connect Back-Channel Logout §2.4 and §2.6.
+///
+/// # Example
+/// ```
+/// use std::sync::Arc;
+/// use kc_core::keys::PinnedKeys;
+/// use kc_core::validator::LogoutTokenValidator;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let pem = "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAS30yO1tlJeRdJhXoqQg4CTga56PyMM/Fe0ynil8s0WE=\n-----END PUBLIC KEY-----";
+/// let keys = Arc::new(PinnedKeys::from_pem(pem)?);
+/// let validator = LogoutTokenValidator::new("https://kc.example.com/realms/shop", "web", keys);
+/// assert!(validator.validate("an access token").await.is_err());
+/// # Ok(()) }
+/// ```
 #[derive(Debug)]
 pub struct LogoutTokenValidator {
     policy: Policy,

@@ -44,6 +44,27 @@ use crate::token::{Defect, MAX_JSON_DEPTH, TokenError, VerifiedToken};
 /// - Nothing that a token says makes the validator send a request somewhere else.
 /// - The token is not logged and is in no error.
 /// - Dropping the future is safe.
+///
+/// # Example
+/// ```
+/// use async_trait::async_trait;
+/// use kc_core::token::{TokenError, VerifiedToken};
+/// use kc_core::validator::{TokenValidator, ValidationError};
+///
+/// /// Takes nothing that is longer than this, and leaves the rest to another.
+/// #[derive(Debug)]
+/// struct Short<V>(V, usize);
+///
+/// #[async_trait]
+/// impl<V: TokenValidator> TokenValidator for Short<V> {
+///     async fn validate(&self, token: &str) -> Result<VerifiedToken, ValidationError> {
+///         if token.len() > self.1 {
+///             return Err(TokenError::TooLarge { limit: self.1 }.into());
+///         }
+///         self.0.validate(token).await
+///     }
+/// }
+/// ```
 #[async_trait]
 pub trait TokenValidator: fmt::Debug + Send + Sync {
     /// Checks `token`, the text after `Bearer`.

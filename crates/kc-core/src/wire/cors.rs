@@ -12,6 +12,20 @@ use super::request::RequestView;
 /// Which web pages may call this service from a browser.
 ///
 /// Outermost of all: a preflight has no credentials to check, and a page must be able to read a refusal.
+///
+/// # Example
+/// ```
+/// use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, HeaderMap, HeaderValue, ORIGIN};
+/// use kc_core::wire::RequestView;
+/// use kc_core::wire::cors::CorsPolicy;
+///
+/// let policy = CorsPolicy::new(["https://shop.example.com"]);
+/// let asked = HeaderMap::from_iter([(ORIGIN, HeaderValue::from_static("https://shop.example.com"))]);
+/// let request = RequestView { method: "GET", path: "/orders", query: None, route: None, headers: &asked, peer: None };
+/// let mut answered = HeaderMap::new();
+/// policy.decorate(&request, &mut answered);
+/// assert_eq!(answered[ACCESS_CONTROL_ALLOW_ORIGIN], "https://shop.example.com");
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct CorsPolicy {
     origins: Vec<String>,

@@ -5,6 +5,17 @@ use std::fmt;
 use super::request::Headers;
 
 /// A bearer token as it was sent, borrowed from the request. Not printable.
+///
+/// # Example
+/// ```
+/// use http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
+/// use kc_core::wire::BearerCredentials;
+///
+/// let headers = HeaderMap::from_iter([(AUTHORIZATION, HeaderValue::from_static("bearer  abc.def.ghi"))]);
+/// let credentials = BearerCredentials::read(&headers)?;
+/// assert_eq!(credentials.map(|credentials| credentials.token()), Some("abc.def.ghi"));
+/// # Ok::<(), kc_core::wire::CredentialsError>(())
+/// ```
 #[derive(Clone, Copy)]
 pub struct BearerCredentials<'a> {
     token: &'a str,

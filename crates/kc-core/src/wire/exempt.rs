@@ -7,6 +7,17 @@ use std::fmt;
 /// The raw path is judged, and only one that every router reads alike can be exempt: a path that normalisation would
 /// change (dot segments, doubled slashes, percent-encoding of what needs none, of a slash, a dot, a semicolon, a
 /// backslash or a percent sign, path parameters) never is. What is not exempt is simply authenticated.
+///
+/// # Example
+/// ```
+/// use kc_core::wire::ExemptPaths;
+///
+/// let exempt = ExemptPaths::new(["/webhooks"])?;
+/// assert!(exempt.contains("/webhooks/stripe"));
+/// assert!(!exempt.contains("/webhooks-of-others"), "whole segments are compared");
+/// assert!(!exempt.contains("/webhooks/../admin"), "what normalisation would change is never exempt");
+/// # Ok::<(), kc_core::wire::ExemptPathError>(())
+/// ```
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct ExemptPaths {
     prefixes: Vec<String>,

@@ -3,6 +3,15 @@
 use serde::Serialize;
 
 /// The body of every refusal. Members in this order.
+///
+/// # Example
+/// ```
+/// use kc_core::wire::Problem;
+///
+/// let problem = Problem::new(409, "already_shipped", "The order has been shipped");
+/// assert_eq!(serde_json::to_value(&problem).unwrap()["status"], 409);
+/// assert!(Problem::codes().any(|code| code == "token_expired"), "the codes of kc-core's own refusals");
+/// ```
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 pub struct Problem {
     /// `urn:kc:problem:` and the code.

@@ -35,6 +35,23 @@ impl Headers for http::HeaderMap {
 }
 
 /// What a decision may depend on. The body is not among it.
+///
+/// # Example
+/// ```
+/// use http::HeaderMap;
+/// use kc_core::wire::RequestView;
+///
+/// let headers = HeaderMap::from_iter([(http::header::HOST, http::HeaderValue::from_static("shop.example.com"))]);
+/// let request = RequestView {
+///     method: "GET",
+///     path: "/orders/7",
+///     query: None,
+///     route: Some("/orders/{id}"),
+///     headers: &headers,
+///     peer: None,
+/// };
+/// assert_eq!(request.single("host"), Some("shop.example.com"));
+/// ```
 #[derive(Clone, Copy)]
 pub struct RequestView<'a> {
     /// The method as it came, `GET`.

@@ -30,6 +30,21 @@ pub trait ReplayCache: fmt::Debug + Send + Sync {
 
 /// In this process. When it is full nothing more is taken for new until something has run out: better a logout that
 /// Keycloak is told to repeat than one that is taken twice.
+///
+/// # Example
+/// ```
+/// use kc_core::clock::{Clock, SystemClock};
+/// use kc_login::session::{MemoryReplayCache, ReplayCache};
+/// use std::time::Duration;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), kc_login::session::StoreUnavailable> {
+/// let used = MemoryReplayCache::default();
+/// let until = SystemClock.now().plus(Duration::from_secs(60));
+/// assert!(used.first_use("jti-1", until).await?);
+/// assert!(!used.first_use("jti-1", until).await?);
+/// # Ok(()) }
+/// ```
 pub struct MemoryReplayCache {
     state: Mutex<State>,
     limit: usize,

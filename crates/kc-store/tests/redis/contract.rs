@@ -6,7 +6,7 @@ use kc_core::secret::Secret;
 use kc_login::session::{SessionStore, StoredSession};
 use kc_store::redis::{RedisOptions, RedisStore};
 
-use super::{Server, key, replica, session, with};
+use super::{Redis, key, replica, session, with};
 
 /// Where nothing is yet.
 fn fresh() -> RedisOptions {
@@ -15,40 +15,40 @@ fn fresh() -> RedisOptions {
     RedisOptions { prefix: format!("test{number}:"), ..RedisOptions::default() }
 }
 
-async fn two(server: &Server) -> [RedisStore; 2] {
+async fn two(server: &Redis) -> [RedisStore; 2] {
     let options = fresh();
     [with(server, options.clone()).await, with(server, options).await]
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sessions_of_one_process_keep_the_contract() {
-    let server = Server::start();
+    let server = Redis::start();
     contract::session_store(async || with(&server, fresh()).await).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sessions_of_two_replicas_keep_the_contract() {
-    let server = Server::with_password("hunter2");
+    let server = Redis::with_password("hunter2");
     contract::shared_session_store(async || two(&server).await).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_used_once_keeps_the_contract() {
-    let server = Server::start();
+    let server = Redis::start();
     contract::replay_cache(async || with(&server, fresh()).await).await.unwrap();
     contract::shared_replay_cache(async || two(&server).await).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn revocations_keep_the_contract() {
-    let server = Server::start();
+    let server = Redis::start();
     let make = async || with(&server, fresh()).await.revocations().await.unwrap();
     contract::revocations(make).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_many_who_replace_one_version_one_wins_and_no_version_is_left_out() {
-    let server = Server::start();
+    let server = Redis::start();
     let stores = [replica(&server).await, replica(&server).await, replica(&server).await];
     stores[0].insert(&key(1), &session("s", "u")).await.unwrap();
     let wins = Arc::new(AtomicUsize::new(0));

@@ -6,7 +6,6 @@ mod contract;
 mod outages;
 mod revocations;
 mod secrecy;
-mod server;
 mod tls;
 
 use std::time::Duration;
@@ -17,7 +16,8 @@ use kc_login::Seal;
 use kc_login::session::{SessionKey, StoredSession, Tokens};
 use kc_store::redis::{RedisOptions, RedisStore};
 
-use self::server::Server;
+use redis::{Cmd, FromRedisValue};
+use test_servers::{PATIENCE, Redis};
 
 const ISSUER: &str = "https://kc.example.com/realms/a";
 const KEY: [u8; 32] = [7; 32];
@@ -26,13 +26,33 @@ fn seal() -> Seal {
     Seal::new([&KEY]).unwrap()
 }
 
-/// A replica's store.
-async fn replica(server: &Server) -> RedisStore {
-    RedisStore::connect(&server.url(), seal()).await.unwrap()
+fn url(server: &Redis) -> Secret {
+    Secret::new(server.url())
 }
 
-async fn with(server: &Server, options: RedisOptions) -> RedisStore {
-    RedisStore::connect_with(&server.url(), seal(), options).await.unwrap()
+/// What comes of it; a call that does not end by itself fails the test.
+async fn ended<T>(call: impl Future<Output = T>) -> T {
+    tokio::time::timeout(PATIENCE, call).await.expect("it does not end")
+}
+
+/// A command, past what is tested.
+async fn ask<T: FromRedisValue>(server: &Redis, command: &Cmd) -> T {
+    let client = redis::Client::open(server.url()).unwrap();
+    let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+    command.query_async(&mut connection).await.unwrap()
+}
+
+async fn keys(server: &Redis, pattern: &str) -> Vec<String> {
+    ask(server, redis::cmd("KEYS").arg(pattern)).await
+}
+
+/// A replica's store.
+async fn replica(server: &Redis) -> RedisStore {
+    RedisStore::connect(&url(server), seal()).await.unwrap()
+}
+
+async fn with(server: &Redis, options: RedisOptions) -> RedisStore {
+    RedisStore::connect_with(&url(server), seal(), options).await.unwrap()
 }
 
 fn key(number: u8) -> SessionKey {

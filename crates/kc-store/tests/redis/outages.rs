@@ -1,17 +1,11 @@
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use kc_core::secret::Secret;
 use kc_login::session::{Ended, ReplayCache, SessionStore, StoreUnavailable, StoredSession};
 use kc_store::redis::{RedisOptions, RedisStore};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use super::{ISSUER, Server, key, replica, seal, session, with};
-
-/// What a call gave, how long it took.
-async fn timed<T>(call: impl Future<Output = T>) -> (T, Duration) {
-    let began = Instant::now();
-    (call.await, began.elapsed())
-}
+use super::{ISSUER, Redis, ask, ended, key, keys, replica, seal, session, url, with};
 
 async fn refused(url: &str) -> String {
     let refused = RedisStore::connect(&Secret::new(url), seal()).await.unwrap_err();
@@ -22,7 +16,7 @@ async fn refused(url: &str) -> String {
 
 #[tokio::test]
 async fn a_redis_that_cannot_be_used_is_named_at_the_start_and_no_secret_with_it() {
-    let server = Server::with_password("hunter2");
+    let server = Redis::with_password("hunter2");
     let port = server.port();
     let wrong = refused(&format!("redis://:not-hunter2@127.0.0.1:{port}")).await;
     assert!(wrong.contains("refuses the user or the password"), "{wrong}");
@@ -32,7 +26,7 @@ async fn a_redis_that_cannot_be_used_is_named_at_the_start_and_no_secret_with_it
     assert!(number.contains("error"), "{number}");
     let unknown = refused("redis://:hunter2@host.invalid").await;
     assert!(unknown.contains("cannot be reached"), "{unknown}");
-    assert!(RedisStore::connect(&server.url(), seal()).await.is_ok());
+    assert!(RedisStore::connect(&url(&server), seal()).await.is_ok());
     drop(server);
     let gone = refused(&format!("redis://:hunter2@127.0.0.1:{port}")).await;
     assert!(gone.contains("cannot be reached"), "{gone}");
@@ -57,7 +51,7 @@ async fn what_is_no_redis_is_refused() {
 
 #[tokio::test]
 async fn while_redis_is_gone_every_call_fails_at_once_and_nothing_is_lost_when_it_is_back() {
-    let mut server = Server::durable();
+    let mut server = Redis::durable();
     let store = replica(&server).await;
     store.insert(&key(1), &session("s", "u")).await.unwrap();
     assert!(store.first_use("a", session("s", "u").ends_at).await.unwrap());
@@ -77,12 +71,11 @@ async fn while_redis_is_gone_every_call_fails_at_once_and_nothing_is_lost_when_i
             store.first_use("b", session("s", "u").ends_at).await.map(drop),
         ]
     };
-    let (outcomes, took) = timed(calls()).await;
+    let outcomes = ended(calls()).await;
     for (number, outcome) in outcomes.into_iter().enumerate() {
         let text = outcome.unwrap_err().to_string();
         assert!(text.contains("Redis cannot be reached") || text.contains("lost"), "{number}: {text}");
     }
-    assert!(took < Duration::from_secs(1), "{took:?}");
 
     server.start_again();
     // No longer than nobody tries again.
@@ -94,7 +87,7 @@ async fn while_redis_is_gone_every_call_fails_at_once_and_nothing_is_lost_when_i
 
 #[tokio::test]
 async fn a_connection_that_was_lost_while_nobody_asked_costs_no_call() {
-    let mut server = Server::durable();
+    let mut server = Redis::durable();
     let store = replica(&server).await;
     for _ in 0..3 {
         store.insert(&key(1), &session("s", "u")).await.unwrap();
@@ -102,7 +95,7 @@ async fn a_connection_that_was_lost_while_nobody_asked_costs_no_call() {
         server.start_again();
         tokio::time::sleep(Duration::from_millis(50)).await;
         assert!(store.load(&key(1)).await.unwrap().is_some());
-        let _: i64 = server.ask(redis::cmd("CLIENT").arg("KILL").arg("TYPE").arg("normal")).await;
+        let _: i64 = ask(&server, redis::cmd("CLIENT").arg("KILL").arg("TYPE").arg("normal")).await;
         tokio::time::sleep(Duration::from_millis(50)).await;
         assert!(store.load(&key(1)).await.unwrap().is_some());
     }
@@ -110,7 +103,7 @@ async fn a_connection_that_was_lost_while_nobody_asked_costs_no_call() {
 
 #[tokio::test]
 async fn a_redis_that_hangs_is_waited_for_no_longer_than_said() {
-    let server = Server::start();
+    let server = Redis::start();
     let limits = RedisOptions {
         connect_timeout: Duration::from_millis(500),
         response_timeout: Duration::from_millis(300),
@@ -119,25 +112,20 @@ async fn a_redis_that_hangs_is_waited_for_no_longer_than_said() {
     let store = with(&server, limits).await;
     store.insert(&key(1), &session("s", "u")).await.unwrap();
     server.pause();
-    let (outcome, took) = timed(store.load(&key(1))).await;
+    let outcome = ended(store.load(&key(1))).await;
     let text = outcome.unwrap_err().to_string();
     assert!(text.contains("did not answer within 300ms"), "{text}");
-    assert!(took < Duration::from_millis(1000), "{took:?}");
     // By now there is no connection, and all of them wait for the same one.
     let all: Vec<_> = (0..50)
         .map(|number| {
             let store = store.clone();
-            tokio::spawn(async move { timed(store.load(&key(number))).await })
+            tokio::spawn(async move { ended(store.load(&key(number))).await })
         })
         .collect();
     for one in all {
-        let (outcome, took) = one.await.unwrap();
-        assert!(outcome.is_err());
-        assert!(took < Duration::from_millis(2000), "{took:?}");
+        one.await.unwrap().unwrap_err();
     }
-    let (outcome, took) = timed(store.load(&key(1))).await;
-    assert!(outcome.is_err());
-    assert!(took < Duration::from_millis(200), "soon after a failure nobody waits: {took:?}");
+    ended(store.load(&key(1))).await.unwrap_err();
     tokio::time::sleep(Duration::from_millis(50)).await;
     assert_eq!(
         open_connections(server.port()),
@@ -163,13 +151,13 @@ fn open_connections(port: u16) -> usize {
 
 #[tokio::test]
 async fn a_redis_that_is_full_takes_no_new_sessions_and_those_that_are_there_go_on() {
-    let server = Server::start();
+    let server = Redis::start();
     let store = replica(&server).await;
     store.insert(&key(1), &session("s", "u")).await.unwrap();
-    let _: String = server.ask(redis::cmd("CONFIG").arg("SET").arg("maxmemory").arg(1)).await;
+    let _: String = ask(&server, redis::cmd("CONFIG").arg("SET").arg("maxmemory").arg(1)).await;
     let text = store.insert(&key(2), &session("s", "u")).await.unwrap_err().to_string();
     assert!(text.contains("full"), "{text}");
-    assert!(server.keys("*").await.iter().all(|name| !name.ends_with(&key(2).to_string())));
+    assert!(keys(&server, "*").await.iter().all(|name| !name.ends_with(&key(2).to_string())));
     assert!(store.load(&key(1)).await.unwrap().is_some());
     store.touch(&key(1), session("s", "u").idle_until).await.unwrap();
     let next = StoredSession { version: 1, ..session("s", "u") };
@@ -183,27 +171,27 @@ async fn a_redis_that_is_full_takes_no_new_sessions_and_those_that_are_there_go_
 
 #[tokio::test]
 async fn a_replica_of_redis_that_takes_no_changes_says_so() {
-    let server = Server::start();
+    let server = Redis::start();
     let store = replica(&server).await;
-    let _: String = server.ask(redis::cmd("REPLICAOF").arg("127.0.0.1").arg(1)).await;
+    let _: String = ask(&server, redis::cmd("REPLICAOF").arg("127.0.0.1").arg(1)).await;
     let text = store.insert(&key(2), &session("s", "u")).await.unwrap_err().to_string();
     assert!(text.contains("takes no changes"), "{text}");
     // The name may lead to another Redis by now: each time it is connected to anew.
     let connections = async || -> u64 {
-        let stats: String = server.ask(redis::cmd("INFO").arg("stats")).await;
+        let stats: String = ask(&server, redis::cmd("INFO").arg("stats")).await;
         let line = stats.lines().find_map(|line| line.strip_prefix("total_connections_received:"));
         line.unwrap().parse().unwrap()
     };
     let before = connections().await;
     assert!(store.insert(&key(2), &session("s", "u")).await.is_err());
     assert_eq!(connections().await, before + 2, "one of the store, one of the test");
-    let _: String = server.ask(redis::cmd("REPLICAOF").arg("NO").arg("ONE")).await;
+    let _: String = ask(&server, redis::cmd("REPLICAOF").arg("NO").arg("ONE")).await;
     store.insert(&key(2), &session("s", "u")).await.unwrap();
 }
 
 #[test]
 fn a_store_outlives_the_runtime_that_it_was_made_on() {
-    let server = Server::start();
+    let server = Redis::start();
     let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let store = runtime().block_on(async {
         let store = replica(&server).await;

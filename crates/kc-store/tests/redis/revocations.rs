@@ -1,11 +1,11 @@
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use kc_core::clock::{Clock, SystemClock, UnixTime};
 use kc_core::revocations::{Revocation, Revocations};
 use kc_core::token::Claims;
 use kc_store::redis::{RedisOptions, RedisRevocations};
 
-use super::{ISSUER, Server, replica, with};
+use super::{ISSUER, Redis, ask, ended, keys, replica, with};
 
 /// A token of now.
 fn token(session_id: &str) -> Claims {
@@ -21,50 +21,49 @@ fn session(id: &str) -> Revocation {
     Revocation::Session(id.to_owned())
 }
 
-/// How long it takes until a replica refuses the token.
-async fn refused_after(replica: &RedisRevocations, token: &Claims) -> Duration {
-    let began = Instant::now();
-    while !replica.is_revoked(token) {
-        assert!(began.elapsed() < Duration::from_secs(10), "it is not revoked within 10 s");
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
-    began.elapsed()
+/// Waits until a replica refuses the token.
+async fn refused_by(replica: &RedisRevocations, token: &Claims) {
+    ended(async {
+        while !replica.is_revoked(token) {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    })
+    .await;
 }
 
-async fn revocations(server: &Server) -> RedisRevocations {
+async fn revocations(server: &Redis) -> RedisRevocations {
     replica(server).await.revocations().await.unwrap()
 }
 
 #[tokio::test]
 async fn what_one_replica_revokes_the_others_refuse_within_a_moment() {
-    let server = Server::start();
+    let server = Redis::start();
     let (a, b) = (revocations(&server).await, revocations(&server).await);
     for number in 0..20 {
         let id = format!("s{number}");
         assert!(!b.is_revoked(&token(&id)));
         a.revoke(ISSUER, session(&id)).await.unwrap();
         assert!(a.is_revoked(&token(&id)));
-        let took = refused_after(&b, &token(&id)).await;
-        assert!(took < Duration::from_millis(500), "{took:?}");
+        refused_by(&b, &token(&id)).await;
     }
     let until = SystemClock.now();
     let revocation = Revocation::Subject { subject: "u".to_owned(), until };
     b.revoke(ISSUER, revocation).await.unwrap();
     let mut older = token("other");
     older.issued_at = Some(until);
-    refused_after(&a, &older).await;
+    refused_by(&a, &older).await;
     older.issued_at = Some(until.plus(Duration::from_secs(1)));
     assert!(!a.is_revoked(&older), "a login after that is good");
     let mut one = token("other");
     one.id = Some("j".to_owned());
     one.subject = None;
     b.revoke(ISSUER, Revocation::Token("j".to_owned())).await.unwrap();
-    refused_after(&a, &one).await;
+    refused_by(&a, &one).await;
 }
 
 #[tokio::test]
 async fn a_replica_that_starts_knows_what_was_revoked_before() {
-    let server = Server::start();
+    let server = Redis::start();
     let a = revocations(&server).await;
     for number in 0..2500 {
         a.revoke(ISSUER, session(&format!("s{number}"))).await.unwrap();
@@ -84,38 +83,34 @@ async fn a_replica_that_starts_knows_what_was_revoked_before() {
 
 #[tokio::test]
 async fn what_was_revoked_while_a_replica_was_cut_off_is_read_when_it_is_back() {
-    let server = Server::durable();
+    let server = Redis::durable();
     let (a, b) = (revocations(&server).await, revocations(&server).await);
     for round in 0..5 {
         // Everybody's connections, `b`'s reader among them; `a` makes a new one when it writes.
-        let _: i64 = server.ask(redis::cmd("CLIENT").arg("KILL").arg("TYPE").arg("normal")).await;
+        let _: i64 = ask(&server, redis::cmd("CLIENT").arg("KILL").arg("TYPE").arg("normal")).await;
         tokio::time::sleep(Duration::from_millis(20)).await;
         let id = format!("s{round}");
         a.revoke(ISSUER, session(&id)).await.unwrap();
-        let took = refused_after(&b, &token(&id)).await;
-        assert!(took < Duration::from_secs(2), "{took:?}");
+        refused_by(&b, &token(&id)).await;
     }
 }
 
 #[tokio::test]
 async fn what_is_revoked_while_redis_is_gone_holds_here_and_is_written_when_it_is_back() {
-    let mut server = Server::durable();
+    let mut server = Redis::durable();
     let (a, b) = (revocations(&server).await, revocations(&server).await);
     a.revoke(ISSUER, session("before")).await.unwrap();
     server.kill();
-    let began = Instant::now();
     for number in 0..10 {
         let failed = a.revoke(ISSUER, session(&format!("s{number}"))).await.unwrap_err();
         assert!(failed.to_string().contains("Redis"), "{failed}");
         assert!(a.is_revoked(&token(&format!("s{number}"))));
     }
-    assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
     assert!(format!("{a:?}").contains("pending: 10"), "{a:?}");
     assert!(a.is_revoked(&token("before")) && b.is_revoked(&token("before")), "what is known stays known");
     assert!(!b.is_revoked(&token("good")), "other tokens go on");
     server.start_again();
-    let took = refused_after(&b, &token("s9")).await;
-    assert!(took < Duration::from_secs(5), "{took:?}");
+    refused_by(&b, &token("s9")).await;
     for number in 0..10 {
         assert!(b.is_revoked(&token(&format!("s{number}"))));
     }
@@ -126,7 +121,7 @@ async fn what_is_revoked_while_redis_is_gone_holds_here_and_is_written_when_it_i
 
 #[tokio::test]
 async fn a_redis_that_hangs_is_noticed_and_caught_up_with() {
-    let server = Server::start();
+    let server = Redis::start();
     let limits = || RedisOptions {
         connect_timeout: Duration::from_millis(300),
         response_timeout: Duration::from_millis(300),
@@ -135,49 +130,47 @@ async fn a_redis_that_hangs_is_noticed_and_caught_up_with() {
     let a = with(&server, limits()).await.revocations().await.unwrap();
     let b = with(&server, limits()).await.revocations().await.unwrap();
     server.pause();
-    let began = Instant::now();
-    assert!(a.revoke(ISSUER, session("s")).await.is_err());
-    assert!(began.elapsed() < Duration::from_millis(2000), "{:?}", began.elapsed());
+    ended(a.revoke(ISSUER, session("s"))).await.unwrap_err();
     // Until the readers have noticed, too.
     tokio::time::sleep(Duration::from_millis(2000)).await;
     server.go_on();
-    refused_after(&b, &token("s")).await;
+    refused_by(&b, &token("s")).await;
     a.revoke(ISSUER, session("t")).await.unwrap();
-    refused_after(&b, &token("t")).await;
+    refused_by(&b, &token("t")).await;
 }
 
 #[tokio::test]
 async fn a_redis_that_has_lost_everything_is_filled_anew() {
-    let mut server = Server::start();
+    let mut server = Redis::start();
     let (a, b) = (revocations(&server).await, revocations(&server).await);
     let not_before = Revocation::NotBefore(Some(UnixTime::from_secs(1000)));
     a.revoke(ISSUER, session("before")).await.unwrap();
     a.revoke(ISSUER, not_before.clone()).await.unwrap();
-    refused_after(&b, &token("before")).await;
+    refused_by(&b, &token("before")).await;
     server.kill();
     server.start_again();
     tokio::time::sleep(Duration::from_millis(1500)).await;
-    assert!(server.keys("*").await.is_empty());
+    assert!(keys(&server, "*").await.is_empty());
     assert!(b.is_revoked(&token("before")), "who knew it knows it still");
     a.revoke(ISSUER, session("after")).await.unwrap();
-    refused_after(&b, &token("after")).await;
+    refused_by(&b, &token("after")).await;
     // The realm's not-before is asked for again and again, and written since it is not there any more.
     a.revoke(ISSUER, not_before).await.unwrap();
-    assert_eq!(server.keys("kc:not-before").await.len(), 1);
+    assert_eq!(keys(&server, "kc:not-before").await.len(), 1);
 }
 
 #[tokio::test]
 async fn a_not_before_is_written_when_it_changes_and_holds_in_one_order_everywhere() {
-    let server = Server::start();
+    let server = Redis::start();
     let (a, b) = (revocations(&server).await, revocations(&server).await);
     let not_before = |secs: Option<i64>| Revocation::NotBefore(secs.map(UnixTime::from_secs));
-    let written = async || -> i64 { server.ask(redis::cmd("XLEN").arg("kc:revocations")).await };
+    let written = async || -> i64 { ask(&server, redis::cmd("XLEN").arg("kc:revocations")).await };
     let mut old = token("s");
     old.issued_at = Some(UnixTime::from_secs(500));
     a.revoke(ISSUER, not_before(None)).await.unwrap();
     assert_eq!(written().await, 0, "nothing is what holds already");
     a.revoke(ISSUER, not_before(Some(1000))).await.unwrap();
-    refused_after(&b, &old).await;
+    refused_by(&b, &old).await;
     for _ in 0..20 {
         tokio::time::sleep(Duration::from_millis(5)).await;
         a.revoke(ISSUER, not_before(Some(1000))).await.unwrap();
@@ -185,11 +178,12 @@ async fn a_not_before_is_written_when_it_changes_and_holds_in_one_order_everywhe
     }
     assert!(written().await <= 3, "{}", written().await);
     b.revoke(ISSUER, not_before(None)).await.unwrap();
-    let began = Instant::now();
-    while a.is_revoked(&old) {
-        assert!(began.elapsed() < Duration::from_secs(5));
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
+    ended(async {
+        while a.is_revoked(&old) {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    })
+    .await;
     // Both at once, again and again: in the end all replicas say the same.
     for round in 0..20 {
         let (one, two) = (not_before(Some(400 + round)), not_before(Some(600 + round)));
@@ -207,7 +201,7 @@ async fn a_not_before_is_written_when_it_changes_and_holds_in_one_order_everywhe
 
 #[tokio::test]
 async fn what_is_kept_is_bounded_in_redis_by_time_and_in_memory_by_number() {
-    let server = Server::start();
+    let server = Redis::start();
     let options = RedisOptions {
         keep_revocations: Duration::from_millis(500),
         revocations_in_memory: 50,
@@ -220,7 +214,7 @@ async fn what_is_kept_is_bounded_in_redis_by_time_and_in_memory_by_number() {
     for number in 0..200 {
         a.revoke(ISSUER, session(&format!("s{number}"))).await.unwrap();
     }
-    refused_after(&b, &token("s199")).await;
+    refused_by(&b, &token("s199")).await;
     for replica in [&a, &b] {
         assert!(format!("{replica:?}").contains(": 50"), "{replica:?}");
         assert!(replica.is_revoked(&old), "what gave way takes what is as old as it along");
@@ -231,19 +225,19 @@ async fn what_is_kept_is_bounded_in_redis_by_time_and_in_memory_by_number() {
         }));
     }
     tokio::time::sleep(Duration::from_millis(600)).await;
-    assert!(server.keys("*").await.is_empty());
+    assert!(keys(&server, "*").await.is_empty());
     a.revoke(ISSUER, session("later")).await.unwrap();
     tokio::time::sleep(Duration::from_millis(300)).await;
     a.revoke(ISSUER, session("later still")).await.unwrap();
     tokio::time::sleep(Duration::from_millis(300)).await;
     a.revoke(ISSUER, session("last")).await.unwrap();
-    let left: i64 = server.ask(redis::cmd("XLEN").arg("kc:revocations")).await;
+    let left: i64 = ask(&server, redis::cmd("XLEN").arg("kc:revocations")).await;
     assert_eq!(left, 2, "the oldest is gone");
 }
 
 #[tokio::test]
 async fn what_a_replica_revokes_itself_takes_its_room_once() {
-    let server = Server::start();
+    let server = Redis::start();
     let options = RedisOptions { revocations_in_memory: 50, ..RedisOptions::default() };
     let a = with(&server, options.clone()).await.revocations().await.unwrap();
     let b = with(&server, options).await.revocations().await.unwrap();
@@ -251,18 +245,18 @@ async fn what_a_replica_revokes_itself_takes_its_room_once() {
         a.revoke(ISSUER, session(&format!("s{number}"))).await.unwrap();
     }
     b.revoke(ISSUER, session("last")).await.unwrap();
-    refused_after(&a, &token("last")).await;
+    refused_by(&a, &token("last")).await;
     assert!(format!("{a:?}").contains(": 41"), "{a:?}");
 }
 
 #[tokio::test]
 async fn a_not_before_outlives_the_stream_that_it_came_by() {
-    let server = Server::start();
+    let server = Redis::start();
     let options = RedisOptions { keep_revocations: Duration::from_millis(200), ..RedisOptions::default() };
     let a = with(&server, options).await.revocations().await.unwrap();
     a.revoke(ISSUER, Revocation::NotBefore(Some(UnixTime::from_secs(1000)))).await.unwrap();
     tokio::time::sleep(Duration::from_millis(300)).await;
-    assert_eq!(server.keys("*").await, ["kc:not-before"]);
+    assert_eq!(keys(&server, "*").await, ["kc:not-before"]);
     let mut old = token("s");
     old.issued_at = Some(UnixTime::from_secs(999));
     assert!(revocations(&server).await.is_revoked(&old));
@@ -270,28 +264,29 @@ async fn a_not_before_outlives_the_stream_that_it_came_by() {
 
 #[tokio::test]
 async fn whoever_writes_to_redis_revokes_nothing_and_stops_nobody() {
-    let server = Server::start();
+    let server = Redis::start();
     let (a, b) = (revocations(&server).await, revocations(&server).await);
     a.revoke(ISSUER, session("s")).await.unwrap();
-    refused_after(&b, &token("s")).await;
+    refused_by(&b, &token("s")).await;
     for value in
         ["", "nonsense", r#"{"from":"x","issuer":"https://kc.example.com/realms/a","what":{"session":"t"}}"#]
     {
         let _: String =
-            server.ask(redis::cmd("XADD").arg("kc:revocations").arg("*").arg("sealed").arg(value)).await;
+            ask(&server, redis::cmd("XADD").arg("kc:revocations").arg("*").arg("sealed").arg(value)).await;
     }
-    let _: String = server.ask(redis::cmd("XADD").arg("kc:revocations").arg("*").arg("other").arg("x")).await;
+    let _: String =
+        ask(&server, redis::cmd("XADD").arg("kc:revocations").arg("*").arg("other").arg("x")).await;
     a.revoke(ISSUER, session("after")).await.unwrap();
-    refused_after(&b, &token("after")).await;
+    refused_by(&b, &token("after")).await;
     assert!(!b.is_revoked(&token("t")));
     assert!(revocations(&server).await.is_revoked(&token("after")));
 }
 
 #[tokio::test]
 async fn a_replica_that_stops_leaves_no_connection_behind() {
-    let server = Server::start();
+    let server = Redis::start();
     let clients = async || -> usize {
-        let list: String = server.ask(redis::cmd("CLIENT").arg("LIST")).await;
+        let list: String = ask(&server, redis::cmd("CLIENT").arg("LIST")).await;
         list.lines().count()
     };
     let idle = clients().await;
@@ -300,10 +295,10 @@ async fn a_replica_that_stops_leaves_no_connection_behind() {
     assert_eq!(clients().await, idle + 2);
     drop(revocations);
     drop(store);
-    let began = Instant::now();
-    while clients().await != idle {
-        // At once, and not when Redis has answered for the last time.
-        assert!(began.elapsed() < Duration::from_millis(800), "there are still {}", clients().await);
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    ended(async {
+        while clients().await != idle {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await;
 }

@@ -7,19 +7,19 @@ use kc_login::Seal;
 use kc_login::session::{Ended, ReplayCache, SessionStore, StoredSession};
 use kc_store::redis::RedisStore;
 
-use super::{ISSUER, KEY, Server, key, replica, session};
+use super::{ISSUER, KEY, Redis, ask, key, keys, replica, session, url};
 
 /// The keys of the session numbered so.
 fn at(number: u8) -> String {
     format!("kc:session:{}", key(number))
 }
 
-async fn field(server: &Server, number: u8, name: &str) -> Vec<u8> {
-    server.ask(redis::cmd("HGET").arg(at(number)).arg(name)).await
+async fn field(server: &Redis, number: u8, name: &str) -> Vec<u8> {
+    ask(server, redis::cmd("HGET").arg(at(number)).arg(name)).await
 }
 
-async fn set(server: &Server, number: u8, name: &str, value: impl redis::ToRedisArgs) {
-    let _: i64 = server.ask(redis::cmd("HSET").arg(at(number)).arg(name).arg(value)).await;
+async fn set(server: &Redis, number: u8, name: &str, value: impl redis::ToRedisArgs) {
+    let _: i64 = ask(server, redis::cmd("HSET").arg(at(number)).arg(name).arg(value)).await;
 }
 
 fn holds(bytes: &[u8], text: &str) -> bool {
@@ -28,7 +28,7 @@ fn holds(bytes: &[u8], text: &str) -> bool {
 
 #[tokio::test]
 async fn who_reads_redis_learns_no_token_no_name_and_no_id() {
-    let server = Server::start();
+    let server = Redis::start();
     let store = replica(&server).await;
     store.insert(&key(1), &session("the-session-id", "the-subject")).await.unwrap();
     let next = StoredSession { version: 1, ..session("the-session-id", "the-subject") };
@@ -39,23 +39,23 @@ async fn who_reads_redis_learns_no_token_no_name_and_no_id() {
     revocations.revoke(ISSUER, Revocation::Session("the-session-id".to_owned())).await.unwrap();
     revocations.revoke(ISSUER, Revocation::NotBefore(Some(next.started_at))).await.unwrap();
 
-    let keys = server.keys("*").await;
+    let keys = keys(&server, "*").await;
     assert_eq!(keys.len(), 7, "{keys:?}");
     for name in keys {
         assert!(name.starts_with("kc:"), "{name}");
-        let dump: Vec<u8> = server.ask(redis::cmd("DUMP").arg(&name)).await;
+        let dump: Vec<u8> = ask(&server, redis::cmd("DUMP").arg(&name)).await;
         let all = [name.as_bytes(), &dump].concat();
         for text in ["the-", "alice", "kc.example.com", "realms"] {
             assert!(!holds(&all, text), "{name} shows {text}");
         }
-        let left: i64 = server.ask(redis::cmd("PTTL").arg(&name)).await;
+        let left: i64 = ask(&server, redis::cmd("PTTL").arg(&name)).await;
         assert!(left > 0 || name == "kc:not-before", "{name} stays for ever");
     }
 }
 
 #[tokio::test]
 async fn what_is_over_leaves_nothing_behind() {
-    let server = Server::start();
+    let server = Redis::start();
     let store = replica(&server).await;
     let soon = SystemClock.now().plus(Duration::from_millis(300));
     let short = StoredSession { ends_at: soon, ..session("s", "u") };
@@ -69,20 +69,20 @@ async fn what_is_over_leaves_nothing_behind() {
     assert!(store.lease(&key(1), "a", Duration::from_millis(300)).await.unwrap());
     tokio::time::sleep(Duration::from_millis(700)).await;
     // The third session, with its two names.
-    assert_eq!(server.keys("*").await.len(), 3);
+    assert_eq!(keys(&server, "*").await.len(), 3);
     // Whoever logs in again and again, and never out, is not written down for ever.
     store.insert(&key(4), &session("v", "u")).await.unwrap();
-    for name in server.keys("kc:sub:*").await {
-        let members: i64 = server.ask(redis::cmd("ZCARD").arg(name)).await;
+    for name in keys(&server, "kc:sub:*").await {
+        let members: i64 = ask(&server, redis::cmd("ZCARD").arg(name)).await;
         assert_eq!(members, 2);
     }
     store.remove_all(ISSUER, &Ended::Subject("u".to_owned())).await.unwrap();
-    assert_eq!(server.keys("*").await, Vec::<String>::new());
+    assert_eq!(keys(&server, "*").await, Vec::<String>::new());
 }
 
 #[tokio::test]
 async fn what_was_changed_in_redis_is_no_session() {
-    let server = Server::start();
+    let server = Redis::start();
     let store = replica(&server).await;
     let insert = async |number| store.insert(&key(number), &session("s", "u")).await.unwrap();
     let is_gone = async |number| store.load(&key(number)).await.unwrap().is_none();
@@ -114,11 +114,11 @@ async fn what_was_changed_in_redis_is_no_session() {
         assert!(is_gone(3).await, "{name} {value}");
     }
     insert(3).await;
-    let _: i64 = server.ask(redis::cmd("HDEL").arg(at(3)).arg("sealed")).await;
+    let _: i64 = ask(&server, redis::cmd("HDEL").arg(at(3)).arg("sealed")).await;
     assert!(is_gone(3).await);
 
     // Something else altogether.
-    let _: String = server.ask(redis::cmd("SET").arg(at(4)).arg("nonsense")).await;
+    let _: String = ask(&server, redis::cmd("SET").arg(at(4)).arg("nonsense")).await;
     assert!(is_gone(4).await);
     assert!(!store.replace(&key(4), &next).await.unwrap());
     store.touch(&key(4), next.ends_at).await.unwrap();
@@ -128,14 +128,14 @@ async fn what_was_changed_in_redis_is_no_session() {
 
 #[tokio::test]
 async fn nobody_makes_a_session_live_longer_than_it_may() {
-    let server = Server::start();
+    let server = Redis::start();
     let store = replica(&server).await;
     let soon = SystemClock.now().plus(Duration::from_millis(400));
     store.insert(&key(1), &StoredSession { ends_at: soon, ..session("s", "u") }).await.unwrap();
     for name in ["idle", "ends"] {
         set(&server, 1, name, i64::MAX).await;
     }
-    let _: i64 = server.ask(redis::cmd("PERSIST").arg(at(1))).await;
+    let _: i64 = ask(&server, redis::cmd("PERSIST").arg(at(1))).await;
     assert!(store.load(&key(1)).await.unwrap().is_some());
     tokio::time::sleep(Duration::from_millis(500)).await;
     assert!(store.load(&key(1)).await.unwrap().is_none());
@@ -143,10 +143,10 @@ async fn nobody_makes_a_session_live_longer_than_it_may() {
 
 #[tokio::test]
 async fn keys_are_exchanged_without_ending_a_session() {
-    let server = Server::start();
+    let server = Redis::start();
     let (old, new) = (KEY, [8; 32]);
     let with = async |keys: &[&[u8; 32]]| {
-        RedisStore::connect(&server.url(), Seal::new(keys.iter().copied()).unwrap()).await.unwrap()
+        RedisStore::connect(&url(&server), Seal::new(keys.iter().copied()).unwrap()).await.unwrap()
     };
     let before = with(&[&old]).await;
     before.insert(&key(1), &session("s", "u")).await.unwrap();
@@ -167,7 +167,7 @@ async fn keys_are_exchanged_without_ending_a_session() {
 
 #[tokio::test]
 async fn a_user_of_redis_needs_no_more_than_is_written_in_the_documentation() {
-    let server = Server::start();
+    let server = Redis::start();
     let documentation = include_str!("../../../../docs/sessions.md");
     let rules = documentation.lines().find_map(|line| line.strip_prefix("ACL SETUSER kc on >PASSWORD "));
     let mut command = redis::cmd("ACL");
@@ -175,7 +175,7 @@ async fn a_user_of_redis_needs_no_more_than_is_written_in_the_documentation() {
     for rule in rules.unwrap().split(' ') {
         command.arg(rule);
     }
-    let _: String = server.ask(&command).await;
+    let _: String = ask(&server, &command).await;
     let url = kc_core::secret::Secret::new(format!("redis://kc:hunter2@127.0.0.1:{}", server.port()));
     let store = RedisStore::connect(&url, super::seal()).await.unwrap();
     store.insert(&key(1), &session("s", "u")).await.unwrap();
@@ -191,6 +191,6 @@ async fn a_user_of_redis_needs_no_more_than_is_written_in_the_documentation() {
     let revocations = store.revocations().await.unwrap();
     revocations.revoke(ISSUER, Revocation::Session("s".to_owned())).await.unwrap();
     revocations.revoke(ISSUER, Revocation::NotBefore(Some(SystemClock.now()))).await.unwrap();
-    let denied: Vec<HashMap<String, redis::Value>> = server.ask(redis::cmd("ACL").arg("LOG")).await;
+    let denied: Vec<HashMap<String, redis::Value>> = ask(&server, redis::cmd("ACL").arg("LOG")).await;
     assert!(denied.is_empty(), "{denied:?}");
 }

@@ -3,10 +3,10 @@ use kc_login::session::SessionStore;
 use kc_store::redis::{RedisOptions, RedisStore};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 
-use super::{Server, key, seal, session};
+use super::{Redis, key, seal, session};
 
 /// A Redis that answers over TLS only, and the certificate of who vouches for it.
-fn server(names: &[&str]) -> (Server, u16, String, tempfile::TempDir) {
+fn server(names: &[&str]) -> (Redis, u16, String, tempfile::TempDir) {
     let mut authority = CertificateParams::new(Vec::new()).unwrap();
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let authority_key = KeyPair::generate().unwrap();
@@ -35,7 +35,7 @@ fn server(names: &[&str]) -> (Server, u16, String, tempfile::TempDir) {
         "--tls-auth-clients",
         "no",
     ];
-    (Server::with(None, &arguments), port, pem, folder)
+    (Redis::with(None, &arguments), port, pem, folder)
 }
 
 async fn connect(url: &str, authorities: Option<&str>) -> Result<RedisStore, String> {

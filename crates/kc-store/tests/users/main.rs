@@ -3,5 +3,4 @@
 
 mod both;
 mod postgres;
-mod server;
 mod sqlite;

@@ -1,50 +1,60 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
 
 use kc_conformance::contract;
 use kc_core::users::{Identity, LocalUsers, UserDirectory};
+use sqlx::Connection;
+use test_servers::{PATIENCE, Postgres};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::both::{self, open};
-use crate::server::{PASSWORD, Server};
+
+/// Runs statements, past what is tested.
+async fn run(database: &str, sql: &str) {
+    let mut connection = sqlx::PgConnection::connect(database).await.unwrap();
+    sqlx::raw_sql(sqlx::AssertSqlSafe(sql.to_owned())).execute(&mut connection).await.unwrap();
+    connection.close().await.unwrap();
+}
+
+/// What comes of it; a call that does not end by itself fails the test.
+async fn ended<T>(call: impl Future<Output = T>) -> T {
+    tokio::time::timeout(PATIENCE, call).await.expect("it is not given up")
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn users_in_postgresql_keep_the_contract() {
-    let server = Server::start();
-    let make = async || open(&server.database().await).await.unwrap();
+    let server = Postgres::start();
+    let make = async || open(&server.database()).await.unwrap();
     contract::user_directory(make).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_server_for_several_machines() {
-    let server = Server::start();
-    both::what_was_kept_is_there_when_it_is_opened_again(&server.database().await).await;
-    both::simultaneous_first_openings_make_the_tables_once(&server.database().await).await;
-    both::simultaneous_first_logins_at_several_machines_make_one_user(&server.database().await).await;
-    both::an_imported_user_goes_to_one_of_those_who_come_at_once(&server.database().await).await;
+    let server = Postgres::start();
+    both::what_was_kept_is_there_when_it_is_opened_again(&server.database()).await;
+    both::simultaneous_first_openings_make_the_tables_once(&server.database()).await;
+    both::simultaneous_first_logins_at_several_machines_make_one_user(&server.database()).await;
+    both::an_imported_user_goes_to_one_of_those_who_come_at_once(&server.database()).await;
 }
 
 #[tokio::test]
 async fn the_tables_of_a_later_release_are_left_alone() {
-    let server = Server::start();
-    let url = server.database().await;
+    let server = Postgres::start();
+    let url = server.database();
     open(&url).await.unwrap().close().await;
-    server.run("users0", "INSERT INTO kc_schema VALUES (99)").await;
+    run(&url, "INSERT INTO kc_schema VALUES (99)").await;
     both::the_tables_of_a_later_release_are_left_alone(&url).await;
 }
 
 #[tokio::test]
 async fn a_server_that_was_restarted_is_used_again() {
-    let mut server = Server::start();
-    let users = open(&server.database().await).await.unwrap();
+    let mut server = Postgres::start();
+    let users = open(&server.database()).await.unwrap();
     let user = users.create(both::new("alice")).await.unwrap();
     server.stop();
-    let begun = Instant::now();
-    let error = users.list(9).await.unwrap_err();
-    assert!(begun.elapsed() < Duration::from_secs(7), "it took {:?}", begun.elapsed());
-    assert!(!error.reason.is_empty() && !error.reason.contains(PASSWORD), "{error}");
+    let error = ended(users.list(9)).await.unwrap_err();
+    assert!(!error.reason.is_empty() && !error.reason.contains(Postgres::PASSWORD), "{error}");
     server.start_again();
     assert_eq!(users.list(9).await.unwrap(), std::slice::from_ref(&user));
     assert_eq!(users.create(both::new("alice")).await.unwrap(), user);
@@ -52,8 +62,8 @@ async fn a_server_that_was_restarted_is_used_again() {
 
 #[tokio::test]
 async fn a_restart_between_two_calls_is_not_noticed() {
-    let mut server = Server::start();
-    let users = open(&server.database().await).await.unwrap();
+    let mut server = Postgres::start();
+    let users = open(&server.database()).await.unwrap();
     let user = users.create(both::new("alice")).await.unwrap();
     server.stop();
     server.start_again();
@@ -62,7 +72,7 @@ async fn a_restart_between_two_calls_is_not_noticed() {
 
 #[tokio::test]
 async fn what_cannot_be_opened_is_said_without_the_password() {
-    let mut server = Server::start();
+    let mut server = Postgres::start();
     let url = server.url("postgres");
     for (url, said) in [
         (url.replace("kc:hidden", "kc:wrong-hidden"), "password authentication failed"),
@@ -75,25 +85,24 @@ async fn what_cannot_be_opened_is_said_without_the_password() {
         assert!(!error.contains("hidden-in-the-url") && !error.contains('\n'), "{error}");
     }
     server.stop();
-    let begun = Instant::now();
-    let error = open(&url).await.unwrap_err().to_string();
-    assert!(error.contains("start it") && !error.contains(PASSWORD), "{error}");
-    assert!(begun.elapsed() < Duration::from_secs(2), "it took {:?}", begun.elapsed());
+    let error = ended(open(&url)).await.unwrap_err().to_string();
+    assert!(error.contains("start it") && !error.contains(Postgres::PASSWORD), "{error}");
 }
 
 #[tokio::test]
 async fn a_user_of_the_data_base_who_may_make_no_tables_can_use_those_that_are_there() {
-    let server = Server::start();
-    let url = server.database().await;
+    let server = Postgres::start();
+    let url = server.database();
     open(&url).await.unwrap().close().await;
     let grants = format!(
-        "CREATE USER app PASSWORD '{PASSWORD}'; GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA public TO app"
+        "CREATE USER app PASSWORD '{}'; GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA public TO app",
+        Postgres::PASSWORD
     );
-    server.run("users0", &grants).await;
+    run(&url, &grants).await;
     let users = open(&url.replace("//kc:", "//app:")).await.unwrap();
     let user = users.create(both::new("alice")).await.unwrap();
     assert_eq!(users.list(9).await.unwrap(), [user]);
-    let error = open(&server.database().await.replace("//kc:", "//app:")).await.unwrap_err().to_string();
+    let error = open(&server.database().replace("//kc:", "//app:")).await.unwrap_err().to_string();
     assert!(error.contains("the right to create tables"), "{error}");
 }
 
@@ -139,13 +148,12 @@ async fn pass(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_network_that_has_gone_is_given_up_and_used_again_when_it_is_back() {
-    let server = Server::start();
-    let url = server.database().await;
-    let (port, held) = passage(server.port).await;
-    let users = Arc::new(open(&url.replace(&server.port.to_string(), &port.to_string())).await.unwrap());
+    let server = Postgres::start();
+    let url = server.database();
+    let (port, held) = passage(server.port()).await;
+    let users = Arc::new(open(&url.replace(&server.port().to_string(), &port.to_string())).await.unwrap());
     let user = users.create(both::new("alice")).await.unwrap();
     held.store(true, Ordering::Relaxed);
-    let begun = Instant::now();
     // More than there are connections.
     let calls: Vec<_> = (0..20)
         .map(|_| {
@@ -154,20 +162,16 @@ async fn a_network_that_has_gone_is_given_up_and_used_again_when_it_is_back() {
         })
         .collect();
     for call in calls {
-        call.await.unwrap().unwrap_err();
+        ended(call).await.unwrap().unwrap_err();
     }
-    assert!(begun.elapsed() < Duration::from_secs(12), "it took {:?}", begun.elapsed());
     held.store(false, Ordering::Relaxed);
-    let begun = Instant::now();
-    while users.list(9).await.as_deref() != Ok(std::slice::from_ref(&user)) {
-        assert!(begun.elapsed() < Duration::from_secs(20), "it is not used again");
-    }
+    ended(async { while users.list(9).await.as_deref() != Ok(std::slice::from_ref(&user)) {} }).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn first_sign_ins_at_several_machines_make_one_user() {
-    let server = Server::start();
-    let url = server.database().await;
+    let server = Postgres::start();
+    let url = server.database();
     let issuer = kc_dev::DevIssuer::builder().shared_keys().start().await.unwrap();
     let keys =
         kc_core::keys::PinnedKeys::from_jwks(issuer.jwks().await.unwrap().to_string().as_bytes()).unwrap();

@@ -34,7 +34,7 @@ impl Pair {
         let port = free_port();
         let postgres = tokio::task::spawn_blocking(Postgres::shared).await.unwrap();
         let realm = Realm::create(LIFE, port).await;
-        let redis = Redis::start();
+        let redis = Redis::durable();
         let of_b = settings(realm.base(), realm.name(), &redis, &postgres.database());
         let mut of_a: Settings = of_b.clone();
         of_a.insert("LISTEN", format!("127.0.0.1:{port}"));

@@ -8,7 +8,8 @@ use kc_core::settings::{KeycloakServer, Settings};
 use kc_core::transport::{ReqwestTransport, Transport, TransportOptions};
 
 use crate::admin::{self, Access, Admin};
-use crate::authz::options::Line;
+use crate::command_line::Line;
+use crate::progress;
 
 /// Beyond, it is no authorization configuration.
 const MAX_BYTES: usize = 64 << 20;
@@ -31,10 +32,14 @@ pub(super) fn fetch(line: &Line, settings: &Settings) -> Result<Vec<u8>, String>
     let transport: Arc<dyn Transport> = Arc::new(transport.map_err(|error| error.to_string())?);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| format!("nothing can be run here: {error}"))?;
-    runtime.block_on(async {
+    let step = progress::Step::default();
+    let fetching = async {
+        step.is("an access token");
         let token = admin::token(&access, server, &transport).await?;
+        step.is("the export");
         export(&*transport, server, &access, &token).await
-    })
+    };
+    runtime.block_on(progress::shown("kc authz diff", &step, fetching))
 }
 
 async fn export(

@@ -1,19 +1,27 @@
 //! A password: from a file, or from whoever sits at the terminal, without an echo.
 
-use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
+use std::io::{self, BufRead as _, IsTerminal as _, Read as _, Write as _};
 use std::path::Path;
 
 use kc_core::secret::Secret;
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
+use tokio::sync::oneshot;
 
 use super::grant::Failure;
-use crate::authz::options::{Line, file};
+use crate::command_line::Line;
+use crate::input::file;
+
+/// As many bytes as are read of what is typed: more than any terminal takes in a line.
+const LONGEST: u64 = 8 << 10;
 
 /// The password of `user`.
-pub(super) fn of(user: &str, line: &Line) -> Result<Secret, Failure> {
-    match line.one("--password-file")? {
-        Some(path) => in_file(Path::new(&path)),
-        None => asked_for(user),
+///
+/// # Cancellation
+/// The terminal shows again what is typed.
+pub(super) async fn of(user: &str, line: &Line) -> Result<Secret, Failure> {
+    match line.file("--password-file") {
+        Some(path) => in_file(path),
+        None => asked_for(user).await,
     }
 }
 
@@ -31,20 +39,25 @@ fn word(text: &str) -> Option<Secret> {
     (!text.is_empty()).then(|| Secret::new(text))
 }
 
-fn asked_for(user: &str) -> Result<Secret, Failure> {
-    let input = io::stdin();
-    if !input.is_terminal() {
+async fn asked_for(user: &str) -> Result<Secret, Failure> {
+    if !io::stdin().is_terminal() {
         let why =
             "there is no terminal to ask for the password at: name a file that holds it by --password-file";
         return Err(why.to_owned().into());
     }
-    let _ = write!(io::stderr(), "Password of {user:?}: ");
-    let mut text = String::new();
     let silence = Silence::begin().map_err(|error| format!("the terminal shows what is typed: {error}"))?;
-    let read = input.lock().read_line(&mut text);
+    let _ = write!(io::stderr(), "Password of {user:?}: ");
+    // In a thread of its own, which nobody waits for who has pressed Ctrl-C.
+    let (tell, told) = oneshot::channel();
+    std::thread::spawn(move || {
+        let mut text = String::new();
+        let read = io::stdin().lock().take(LONGEST).read_line(&mut text);
+        tell.send(read.map(|_| text))
+    });
+    let read = told.await;
     drop(silence);
-    let _ = writeln!(io::stderr());
-    read.map_err(|error| format!("standard input: {error}"))?;
+    let text = read.map_err(|_| "the password could not be read".to_owned())?;
+    let text = text.map_err(|error| format!("standard input: {error}"))?;
     word(&text).ok_or_else(|| "no password was given".to_owned().into())
 }
 
@@ -65,6 +78,8 @@ impl Drop for Silence {
     fn drop(&mut self) {
         // The terminal is gone, or it is as it was.
         let _ = tcsetattr(io::stdin(), OptionalActions::Now, &self.0);
+        // The line end that was typed was not shown.
+        let _ = writeln!(io::stderr());
     }
 }
 

@@ -4,6 +4,7 @@ use crate::signature::Algorithm;
 mod adapter;
 mod client_proof;
 mod errors;
+mod files;
 mod layers;
 mod secrets;
 mod variables;

@@ -26,12 +26,13 @@ fn needle() -> impl Strategy<Value = String> {
 proptest! {
     #[test]
     fn a_secret_in_any_variable_and_layer_is_never_printed(
-        needle in needle(), before in ".{0,8}", after in ".{0,8}", variable in 0..SECRETS.len(), layer in 0..2,
+        needle in needle(), before in ".{0,8}", after in ".{0,8}", variable in 0..SECRETS.len(), layer in 0..3,
     ) {
         let name = SECRETS[variable];
         let value = format!("{before}{needle}{after}").replace('\0', "");
         let sources = match layer {
             0 => environment(&[(name, &value)]),
+            1 => environment(&[(&format!("{name}_FILE"), "secret")]).file("secret", value),
             _ => environment(&[]).dotenv(format!("{name}={value}")),
         };
         prop_assert!(!everything_printed(&sources).contains(&needle));

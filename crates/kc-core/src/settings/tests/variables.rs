@@ -331,3 +331,21 @@ fn every_variable_is_in_the_documentation() {
         assert!(known, "docs/configuration.md describes {name}, which is not read");
     }
 }
+
+#[test]
+fn every_setting_of_the_deployment_examples_is_one_that_is_read() {
+    for (file, text) in [
+        ("kc-service.service", include_str!("../../../../../deploy/kc-service.service")),
+        ("Containerfile", include_str!("../../../../../deploy/Containerfile")),
+        ("kubernetes.yaml", include_str!("../../../../../deploy/kubernetes.yaml")),
+    ] {
+        let words = text.split(|c: char| !c.is_ascii_uppercase() && c != '_');
+        let ours = ["KEYCLOAK_", "SESSION_", "USERS_", "TRUSTED_", "PUBLIC_", "CORS_", "AUDIT_"];
+        let settings: Vec<&str> =
+            words.filter(|word| ours.iter().any(|start| word.starts_with(start))).collect();
+        assert!(!settings.is_empty(), "{file}");
+        for name in settings {
+            assert!(VARIABLES.contains(&name), "deploy/{file} sets {name}, which is not read");
+        }
+    }
+}

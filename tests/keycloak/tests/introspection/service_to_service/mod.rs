@@ -1,5 +1,6 @@
 //! Calls from one service to another: what a service proves itself with, what it exchanges, and what arrives.
 
+mod certificates;
 mod exchange;
 mod keys;
 mod outbound;

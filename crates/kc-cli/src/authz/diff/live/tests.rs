@@ -1,7 +1,6 @@
 //! What is done about each answer of the admin API. Whether a real one answers so is the business of `diff_at_keycloak`.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
 use std::sync::Mutex;
 
 use async_trait::async_trait;
@@ -12,7 +11,6 @@ use kc_core::transport::TransportError;
 
 use super::*;
 use crate::admin::{CLIENT, SECRET, TOKEN, access};
-use crate::authz::diff::WITH_VALUE;
 
 const EXPORT: &str = "/admin/realms/a%20b/clients/1-2/authz/resource-server/settings";
 const FOUND: &str = r#"[{"id":"0","clientId":"inventory-old"},{"id":"1-2","clientId":"inventory"}]"#;
@@ -117,8 +115,7 @@ async fn a_token_that_is_none_is_not_shown() {
 
 /// Who asks, with these options and variables.
 fn chosen(options: &[&str], variables: &[(&str, &str)]) -> Result<String, String> {
-    let line =
-        Line::read(&mut options.iter().map(OsString::from), &WITH_VALUE, &["--live"]).unwrap().unwrap();
+    let line = Line::of(&[&["authz", "diff", "--live"], options].concat());
     let variables: BTreeMap<&str, &str> = variables.iter().copied().collect();
     let settings = settings();
     let access = access(&line, settings.keycloak().unwrap(), |name| {

@@ -1,4 +1,4 @@
-//! A PostgreSQL of the tests' own: in a folder that goes when it does, on this machine's loopback only.
+//! A PostgreSQL of a test's own: on a free port, in a folder that goes with it.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -6,11 +6,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
+use rustix::process::{Signal, getuid};
 use tempfile::TempDir;
 
-use crate::{PATIENCE, free_port, programs};
-
-const PASSWORD: &str = "hidden-in-the-url-4f1c";
+use crate::{PATIENCE, free_port, signal};
 
 /// A server, which can be stopped and started again.
 #[derive(Debug)]
@@ -23,19 +22,24 @@ pub struct Postgres {
 }
 
 impl Postgres {
+    /// Of its user `kc`; a test can look for it where it must not be.
+    pub const PASSWORD: &str = "hidden-in-the-url-4f1c";
+
     /// A new server.
     #[must_use]
     pub fn start() -> Self {
         let folder = TempDir::new().unwrap();
         let programs = installed();
-        std::fs::write(folder.path().join("password"), PASSWORD).unwrap();
+        std::fs::write(folder.path().join("password"), Self::PASSWORD).unwrap();
         if is_root() {
             // The server does not run as root.
             said(Command::new("chown").args(["-R", "postgres"]).arg(folder.path()));
         }
+        // Names in an order that is not that of their bytes, as most installations have it.
         said(
             as_postgres(&programs.join("initdb"))
                 .args(["--username=kc", "--auth=scram-sha-256", "--no-sync", "--encoding=UTF8", "--locale=C"])
+                .args(["--locale-provider=icu", "--icu-locale=en"])
                 .arg("--pwfile")
                 .arg(folder.path().join("password"))
                 .arg("--pgdata")
@@ -87,20 +91,32 @@ impl Postgres {
     pub fn stop(&mut self) {
         if let Some(mut process) = self.running.take() {
             // Its "fast" shutdown.
-            programs::signal(process.id(), "INT");
+            signal(process.id(), Signal::INT);
             process.wait().unwrap();
         }
     }
 
-    /// A new, empty data base, for `USERS_DATABASE`.
+    /// The URL of a new, empty data base, for `USERS_DATABASE`.
     #[must_use]
     pub fn database(&self) -> String {
         let name = format!("users{}", self.made.fetch_add(1, Ordering::Relaxed));
         let port = self.port.to_string();
         let mut making = Command::new(self.programs.join("createdb"));
         making.args(["-h", "127.0.0.1", "-U", "kc", "-p", &port, &name]);
-        said(making.env("PGPASSWORD", PASSWORD));
-        format!("postgres://kc:{PASSWORD}@127.0.0.1:{port}/{name}")
+        said(making.env("PGPASSWORD", Self::PASSWORD));
+        self.url(&name)
+    }
+
+    /// The URL of a data base that is there.
+    #[must_use]
+    pub fn url(&self, database: &str) -> String {
+        format!("postgres://kc:{}@127.0.0.1:{}/{database}", Self::PASSWORD, self.port)
+    }
+
+    /// Where it listens on 127.0.0.1.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
     }
 }
 
@@ -142,7 +158,7 @@ fn as_postgres(program: &Path) -> Command {
 }
 
 fn is_root() -> bool {
-    said(Command::new("id").arg("-u")).stdout.starts_with(b"0\n")
+    getuid().is_root()
 }
 
 fn said(command: &mut Command) -> Output {
