@@ -1,5 +1,6 @@
 //! Suites that take long: with `--long`, or by name.
 
+use crate::libtest::Report;
 use crate::process::{self, Failure, Log};
 use crate::suites::Suite;
 use crate::summary::Outcome;
@@ -33,6 +34,11 @@ pub(crate) const SUITES: &[Suite] = &[
         about: "the static programs of a release, with what is in them; with --long only, or by name",
         run: dist::check,
     },
+    Suite {
+        name: "quick-starts",
+        about: "each quick start's project, built for itself and run; with --long only, or by name",
+        run: quick_starts,
+    },
 ];
 
 /// The workspaces that are not ours to give away: where they come from, and their licences. What is refused in ours (`bans`) is not
@@ -51,6 +57,20 @@ fn supply_elsewhere(workspace: &Workspace, log: &mut Log) -> Result<Outcome, Fai
         }
     }
     Ok(Outcome::of(&findings, format!("{} workspaces", folders.len())))
+}
+
+/// Each quick start: its project built for itself, as a reader would, and run.
+fn quick_starts(workspace: &Workspace, log: &mut Log) -> Result<Outcome, Failure> {
+    let mut command = workspace.cargo();
+    command.args(["test", "--package", "documents-tests", "--test", "quick_starts", "--", "--nocapture"]);
+    let ran = process::run(command.env("KC_QUICK_STARTS", "build"), log)?;
+    let report = Report::read(&ran.output);
+    let passed: u64 = report.tallies.values().map(|tally| tally.passed).sum();
+    Ok(suites::verdict(
+        ran.success && passed > 0,
+        "a quick start does not do what it says",
+        format!("{passed} tests"),
+    ))
 }
 
 /// `rustup` with these arguments; whether it did what was asked.
