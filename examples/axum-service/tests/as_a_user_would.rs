@@ -102,7 +102,8 @@ async fn a_broken_token_is_refused_whatever_is_broken() {
         assert_eq!(status, 401, "{defect}: {code}");
         // What docs/testing.md says of it.
         let row = format!("| `{defect:?}` |");
-        let row = TESTING.lines().find(|line| line.starts_with(&row)).unwrap_or_else(|| panic!("no row {row}"));
+        let row =
+            TESTING.lines().find(|line| line.starts_with(&row)).unwrap_or_else(|| panic!("no row {row}"));
         assert!(row.ends_with(&format!("| `{code}` |")), "{row} but it is {code}");
     }
 }
