@@ -1,5 +1,6 @@
 //! Suites that take long: with `--long`, or by name.
 
+use crate::libtest::Report;
 use crate::process::{self, Failure, Log};
 use crate::suites::Suite;
 use crate::summary::Outcome;
@@ -33,22 +34,43 @@ pub(crate) const SUITES: &[Suite] = &[
         about: "the static programs of a release, with what is in them; with --long only, or by name",
         run: dist::check,
     },
+    Suite {
+        name: "quick-starts",
+        about: "each quick start's project, built for itself and run; with --long only, or by name",
+        run: quick_starts,
+    },
 ];
 
-/// The workspaces that are not ours to give away. What fuzzes is built with our crates, and its licences are looked at. Peers are
-/// other people's libraries, with the stacks that ours refuses, and are built to be measured: only where they come from is.
+/// The workspaces that are not ours to give away: where they come from, and their licences. What is refused in ours (`bans`) is not
+/// refused there: peers are other people's libraries with stacks of their own, and are built to be measured only.
 fn supply_elsewhere(workspace: &Workspace, log: &mut Log) -> Result<Outcome, Failure> {
     let mut findings = Vec::new();
-    for (folder, checks) in [("fuzz", ["licenses", "sources"].as_slice()), ("benches/peers", &["sources"])] {
+    let folders = ["fuzz", "benches/peers"];
+    for folder in folders {
         let mut command = suites::deny(workspace, log)?;
         command.arg("--manifest-path").arg(workspace.root.join(folder).join("Cargo.toml"));
-        command.args(["check", "--hide-inclusion-graph", "--config"]).arg(workspace.root.join("deny.toml"));
-        let ran = process::run(command.args(checks), log)?;
+        command.arg("--config").arg(workspace.root.join("deny.toml"));
+        let ran =
+            process::run(command.args(["check", "--hide-inclusion-graph", "licenses", "sources"]), log)?;
         if !ran.success {
             findings.push(format!("{folder}: {}", process::last_lines(&ran.output, 1)));
         }
     }
-    Ok(Outcome::of(&findings, "2 workspaces"))
+    Ok(Outcome::of(&findings, format!("{} workspaces", folders.len())))
+}
+
+/// Each quick start: its project built for itself, as a reader would, and run.
+fn quick_starts(workspace: &Workspace, log: &mut Log) -> Result<Outcome, Failure> {
+    let mut command = workspace.cargo();
+    command.args(["test", "--package", "documents-tests", "--test", "quick_starts", "--", "--nocapture"]);
+    let ran = process::run(command.env("KC_QUICK_STARTS", "build"), log)?;
+    let report = Report::read(&ran.output);
+    let passed: u64 = report.tallies.values().map(|tally| tally.passed).sum();
+    Ok(suites::verdict(
+        ran.success && passed > 0,
+        "a quick start does not do what it says",
+        format!("{passed} tests"),
+    ))
 }
 
 /// `rustup` with these arguments; whether it did what was asked.

@@ -4,6 +4,7 @@ mod api;
 mod arguments;
 mod bench;
 mod bom;
+mod book;
 mod callgrind;
 mod code_lines;
 mod dist;

@@ -9,7 +9,7 @@ use crate::process::{self, Failure, Log};
 use crate::summary::{Outcome, Row, Summary, Verdict};
 use crate::test_run::{TestRun, cargo_test};
 use crate::workspace::{Package, Workspace};
-use crate::{fuzz, keycloak, layers, long, package, thin, tools};
+use crate::{book, fuzz, keycloak, layers, long, package, thin, tools};
 
 /// One named group of checks.
 #[derive(Debug)]
@@ -49,6 +49,11 @@ pub(crate) const ALL: &[Suite] = &[
         run: lint,
     },
     Suite { name: "docs", about: "cargo doc, broken links are errors", run: docs },
+    Suite {
+        name: "book",
+        about: "docs/ as a book by mdBook: every page is in it, every link leads somewhere",
+        run: book::run,
+    },
     Suite {
         name: "features",
         about: "each crate and example alone: without features, with each one, with all",
@@ -164,14 +169,15 @@ fn record(
 
 fn tools(workspace: &Workspace, log: &mut Log) -> Result<Outcome, Failure> {
     let programs: Vec<&tools::Tool> =
-        [&tools::C_COMPILER, &tools::BROWSER, &tools::POSTGRESQL, &tools::REDIS]
+        [&tools::C_COMPILER, &tools::BROWSER, &tools::POSTGRESQL, &tools::PROMETHEUS, &tools::REDIS]
             .into_iter()
             .chain(tools::KEYCLOAK)
             .collect();
     tools::ensure(&programs, log)?;
     tools::ensure_components(workspace, log)?;
     tools::ensure_cargo_tool(&tools::CARGO_DENY, workspace, log)?;
-    Ok(Outcome::passed(format!("{} programs", programs.len() + 3)))
+    tools::ensure_cargo_tool(&tools::MDBOOK, workspace, log)?;
+    Ok(Outcome::passed(format!("{} programs", programs.len() + 4)))
 }
 
 fn format(workspace: &Workspace, log: &mut Log) -> Result<Outcome, Failure> {
@@ -303,7 +309,7 @@ pub(crate) fn deny(workspace: &Workspace, log: &mut Log) -> Result<Command, Fail
 }
 
 fn tests(workspace: &Workspace, log: &mut Log) -> Result<Outcome, Failure> {
-    tools::ensure(&[&tools::POSTGRESQL, &tools::REDIS], log)?;
+    tools::ensure(&[&tools::POSTGRESQL, &tools::PROMETHEUS, &tools::REDIS], log)?;
     let elsewhere = [KEYCLOAK_PACKAGE, BROWSER_PACKAGE];
     let mut arguments = vec!["--workspace", "--lib", "--bins", "--examples"];
     arguments.extend(elsewhere.iter().flat_map(|package| ["--exclude", package]));
@@ -440,7 +446,7 @@ fn conformance_with(
     Ok(outcome)
 }
 
-fn verdict(success: bool, otherwise: &str, count: String) -> Outcome {
+pub(crate) fn verdict(success: bool, otherwise: &str, count: String) -> Outcome {
     let findings = if success { Vec::new() } else { vec![otherwise.to_owned()] };
     Outcome::of(&findings, count)
 }

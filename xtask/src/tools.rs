@@ -55,6 +55,13 @@ pub(crate) const REDIS: Tool = Tool {
     packages: &[&["redis-server"]],
 };
 
+/// What scrapes the services, evaluates the dashboard's expressions, and checks the alerts.
+pub(crate) const PROMETHEUS: Tool = Tool {
+    name: "Prometheus and promtool",
+    present: || runs("prometheus", "--version") && runs("promtool", "--version"),
+    packages: &[&["prometheus"]],
+};
+
 /// What puts load on the services of the benchmarks.
 pub(crate) const WRK: Tool = Tool { name: "wrk", present: || on_path("wrk"), packages: &[&["wrk"]] };
 
@@ -71,11 +78,17 @@ pub(crate) const MUSL: Tool =
 pub(crate) struct CargoTool {
     name: &'static str,
     release: &'static str,
+    /// Further options of `cargo install`.
+    options: &'static [&'static str],
 }
 
-pub(crate) const CARGO_DENY: CargoTool = CargoTool { name: "cargo-deny", release: "0.20.2" };
-pub(crate) const CARGO_PUBLIC_API: CargoTool = CargoTool { name: "cargo-public-api", release: "0.52.0" };
-pub(crate) const CARGO_FUZZ: CargoTool = CargoTool { name: "cargo-fuzz", release: "0.13.2" };
+pub(crate) const CARGO_DENY: CargoTool = CargoTool { name: "cargo-deny", release: "0.20.2", options: &[] };
+pub(crate) const CARGO_PUBLIC_API: CargoTool =
+    CargoTool { name: "cargo-public-api", release: "0.52.0", options: &[] };
+pub(crate) const CARGO_FUZZ: CargoTool = CargoTool { name: "cargo-fuzz", release: "0.13.2", options: &[] };
+/// Without its server, its watcher and its search.
+pub(crate) const MDBOOK: CargoTool =
+    CargoTool { name: "mdbook", release: "0.5.4", options: &["--no-default-features"] };
 
 /// Makes sure that all are there: installs as root on Debian or Ubuntu, else fails and says what to install.
 pub(crate) fn ensure(tools: &[&Tool], log: &mut Log) -> Result<(), Failure> {
@@ -119,7 +132,7 @@ pub(crate) fn ensure_cargo_tool(
     workspace: &Workspace,
     log: &mut Log,
 ) -> Result<PathBuf, Failure> {
-    let CargoTool { name, release } = tool;
+    let CargoTool { name, release, .. } = tool;
     let on_path = path_folders().into_iter().map(|folder| folder.join(name));
     if let Some(program) = on_path.into_iter().find(|program| tool.is(program)) {
         return Ok(program);
@@ -132,10 +145,14 @@ pub(crate) fn ensure_cargo_tool(
         let ran = process::run(
             workspace
                 .cargo()
-                .args(["install", name, "--version", release, "--locked", "--debug", "--force", "--root"])
+                .args(["install", name, "--version", release, "--locked", "--debug", "--force"])
+                .args(tool.options)
+                .arg("--root")
                 .arg(&home)
                 .arg("--target-dir")
-                .arg(home.join("target")),
+                .arg(home.join("target"))
+                // Nobody debugs it.
+                .env("CARGO_PROFILE_DEV_DEBUG", "0"),
             log,
         )?;
         if !ran.success {
@@ -153,8 +170,10 @@ impl CargoTool {
     /// Whether that file is it.
     fn is(&self, program: &Path) -> bool {
         program.is_file()
-            && process::capture(Command::new(program).arg("--version"))
-                .is_ok_and(|said| said.trim() == format!("{} {}", self.name, self.release))
+            && process::capture(Command::new(program).arg("--version")).is_ok_and(|said| {
+                // mdBook writes a `v` before it.
+                said.trim().replace(" v", " ") == format!("{} {}", self.name, self.release)
+            })
     }
 }
 

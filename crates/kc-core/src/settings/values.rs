@@ -10,7 +10,10 @@ use crate::secret::Secret;
 /// Where a value came from.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) enum Provenance {
-    Adapter { file: PathBuf, key: &'static str },
+    Adapter {
+        file: PathBuf,
+        key: &'static str,
+    },
     Code,
     DotEnv,
     Environment,

@@ -40,8 +40,10 @@ fn each_secret_can_be_read_from_a_file() {
 fn a_secret_both_as_text_and_in_a_file_is_refused_and_not_shown() {
     for (name, value) in PAIRS {
         let file = format!("{name}_FILE");
-        let sources =
-            Sources::default().variable(&file, "/run/secret").variable(name, value).file("/run/secret", value);
+        let sources = Sources::default()
+            .variable(&file, "/run/secret")
+            .variable(name, value)
+            .file("/run/secret", value);
         let error = Settings::load(&sources).unwrap_err();
         assert_eq!(error.setting(), file);
         let message = error.to_string();
