@@ -50,34 +50,24 @@ pub(crate) fn accept(workspace: &Workspace) -> Result<bool, Failure> {
 /// Each library's list, with the file it belongs in.
 fn lists(workspace: &Workspace, log: &mut Log) -> Result<Vec<(PathBuf, String)>, Failure> {
     let program = tools::ensure_cargo_tool(&CARGO_PUBLIC_API, workspace, log)?;
-    let rustdoc = rustdoc(workspace)?;
+    let mut command = workspace.cargo();
+    // All at once, as the suite `docs` does it: what they depend on is not built once more.
+    command.args(["doc", "--workspace", "--no-deps", "--lib", "--all-features"]);
+    // `docsrs` as on docs.rs, which marks what a feature brings.
+    let flags = "--cfg docsrs -Z unstable-options --output-format json --cap-lints allow";
+    command.env("RUSTDOC", rustdoc(workspace)?).env("RUSTDOCFLAGS", flags);
+    if !process::run(&mut command, log)?.success {
+        return Err(Failure::new("the libraries could not be documented"));
+    }
     let mut lists = Vec::new();
     for package in workspace.packages.iter().filter(|package| package.is_in("crates")) {
         if !has_library(workspace, package) {
             continue;
         }
-        let mut command = workspace.cargo();
-        command.args(["rustdoc", "--lib", "--all-features", "--package", &package.name, "--"]);
-        // As docs.rs does it, which marks what a feature brings.
-        command.args([
-            "--cfg",
-            "docsrs",
-            "-Z",
-            "unstable-options",
-            "--output-format",
-            "json",
-            "--cap-lints",
-            "allow",
-        ]);
-        // Where the HTML is not, so that neither has the other made anew.
-        command.env("RUSTDOC", &rustdoc).arg("--out-dir").arg(workspace.target.join("xtask/api"));
-        if !process::run(&mut command, log)?.success {
-            return Err(Failure::new(format!("{} could not be documented", package.name)));
-        }
-        let json = workspace.target.join("xtask/api").join(package.name.replace('-', "_") + ".json");
+        let json = workspace.target.join("doc").join(package.name.replace('-', "_") + ".json");
         let mut command = Command::new(&program);
         // Without what every type has, and what `derive` makes.
-        command.arg("--rustdoc-json").arg(&json).arg("-sss").args(["--color", "never"]);
+        command.arg("--rustdoc-json").arg(&json).args(["-sss", "--color", "never"]);
         let list = process::capture(&mut command)?;
         if list.trim().is_empty() {
             return Err(Failure::new(format!("{} offers nothing?", package.name)));

@@ -15,13 +15,8 @@ use crate::workspace::Workspace;
 const PROGRAMS: [(&str, &str); 2] = [("kc-cli", "kc"), ("axum-service", "axum-service")];
 /// What goes along as it is.
 const PAPERS: [&str; 4] = ["CHANGELOG.md", "LICENSE-APACHE", "LICENSE-MIT", "README.md"];
-/// What `kc` writes about itself, where it can: arguments, and the file.
-const OF_KC: [(&[&str], &str); 4] = [
-    (&["completions", "bash"], "completions/kc.bash"),
-    (&["completions", "fish"], "completions/kc.fish"),
-    (&["completions", "zsh"], "completions/_kc"),
-    (&["man"], "man/kc.1"),
-];
+/// The shells that `kc` knows, and where each looks for the file.
+const SHELLS: [(&str, &str); 3] = [("bash", "kc.bash"), ("fish", "kc.fish"), ("zsh", "_kc")];
 
 /// Makes it, and says where it is.
 pub(crate) fn make(workspace: &Workspace, target: Option<&str>) -> Result<bool, Failure> {
@@ -83,7 +78,7 @@ fn build(workspace: &Workspace, target: &str, log: &mut Log) -> Result<Result<Ma
         all.merge(bom);
     }
     write(&folder.join("THIRD-PARTY.txt"), &all.licences()?)?;
-    of_kc(&folder, log)?;
+    of_kc(&folder)?;
     write(&folder.join("SHA256SUMS"), &sums(&folder)?)?;
     let archive = archive(workspace, &name)?;
     Ok(Ok(Made { folder, archive, crates: all.len(), findings }))
@@ -138,15 +133,15 @@ fn runs_alone(program: &Path, name: &str, version: &str) -> Vec<String> {
     findings
 }
 
-/// Completions and manual page, of a `kc` that has them.
-fn of_kc(folder: &Path, log: &mut Log) -> Result<(), Failure> {
-    for (arguments, file) in OF_KC {
-        match process::capture(Command::new(folder.join("bin/kc")).args(arguments)) {
-            Ok(text) => write(&folder.join(file), &text)?,
-            Err(_) => log.line(&format!("kc has no `{}`: no {file}", arguments.join(" "))),
-        }
+/// Completions and manual pages, written by the program itself.
+fn of_kc(folder: &Path) -> Result<(), Failure> {
+    let kc = folder.join("bin/kc");
+    for (shell, file) in SHELLS {
+        let text = process::capture(Command::new(&kc).args(["completions", shell]))?;
+        write(&folder.join("completions").join(file), &text)?;
     }
-    Ok(())
+    let pages = fresh_folder(&folder.join("man"))?;
+    process::capture(Command::new(&kc).arg("man").arg(&pages)).map(drop)
 }
 
 /// As `sha256sum --check` reads it.

@@ -97,7 +97,8 @@ fn unpack(
     let folder = format!("{}-{version}", package.name);
     let archive = workspace.target.join("package").join(format!("{folder}.crate"));
     let bytes = std::fs::metadata(&archive).map_err(|e| Failure::io("looking at", &archive, &e))?.len();
-    let listed = process::capture(Command::new("tar").arg("-xvzf").arg(&archive).arg("-C").arg(into))?;
+    // As of now (`m`): archives are of 2006, and cargo would take what has changed since for what it has built.
+    let listed = process::capture(Command::new("tar").arg("-xvmzf").arg(&archive).arg("-C").arg(into))?;
     let (from, to) = (into.join(&folder), into.join(&package.name));
     std::fs::rename(&from, &to).map_err(|e| Failure::io("moving", &from, &e))?;
     let files: Vec<String> = listed

@@ -169,7 +169,7 @@ fn record(
 
 fn tools(workspace: &Workspace, log: &mut Log) -> Result<Outcome, Failure> {
     let programs: Vec<&tools::Tool> =
-        [&tools::C_COMPILER, &tools::BROWSER, &tools::POSTGRESQL, &tools::REDIS]
+        [&tools::C_COMPILER, &tools::BROWSER, &tools::POSTGRESQL, &tools::PROMETHEUS, &tools::REDIS]
             .into_iter()
             .chain(tools::KEYCLOAK)
             .collect();
@@ -309,7 +309,7 @@ pub(crate) fn deny(workspace: &Workspace, log: &mut Log) -> Result<Command, Fail
 }
 
 fn tests(workspace: &Workspace, log: &mut Log) -> Result<Outcome, Failure> {
-    tools::ensure(&[&tools::POSTGRESQL, &tools::REDIS], log)?;
+    tools::ensure(&[&tools::POSTGRESQL, &tools::PROMETHEUS, &tools::REDIS], log)?;
     let elsewhere = [KEYCLOAK_PACKAGE, BROWSER_PACKAGE];
     let mut arguments = vec!["--workspace", "--lib", "--bins", "--examples"];
     arguments.extend(elsewhere.iter().flat_map(|package| ["--exclude", package]));

@@ -55,6 +55,13 @@ pub(crate) const REDIS: Tool = Tool {
     packages: &[&["redis-server"]],
 };
 
+/// What scrapes the services, evaluates the dashboard's expressions, and checks the alerts.
+pub(crate) const PROMETHEUS: Tool = Tool {
+    name: "Prometheus and promtool",
+    present: || runs("prometheus", "--version") && runs("promtool", "--version"),
+    packages: &[&["prometheus"]],
+};
+
 /// What puts load on the services of the benchmarks.
 pub(crate) const WRK: Tool = Tool { name: "wrk", present: || on_path("wrk"), packages: &[&["wrk"]] };
 

@@ -69,4 +69,6 @@ mod pages {
     mod readme {}
     #[doc = include_str!("../README.md")]
     mod readme_of_the_crate {}
+    #[doc = include_str!("../../../docs/testing.md")]
+    mod testing {}
 }

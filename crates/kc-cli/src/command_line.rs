@@ -9,7 +9,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, ArgMatches, Command, ValueHint};
 
 use crate::terminal::{complain, written};
-use crate::{authz, completions, conformance, doctor, explain, manual, routes, token};
+use crate::{authz, completions, conformance, dev, doctor, explain, manual, routes, token};
 
 /// The whole program.
 pub(crate) fn kc() -> Command {
@@ -24,6 +24,7 @@ pub(crate) fn kc() -> Command {
             authz::command(),
             completions::command(),
             conformance::command(),
+            dev::command(),
             doctor::command(),
             explain::command(),
             manual::command(),

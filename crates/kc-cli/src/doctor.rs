@@ -56,8 +56,8 @@ pub(crate) fn command() -> Command {
             "For everything together, 1 to 600. Default 60; each request has KEYCLOAK_HTTP_TIMEOUT_SECONDS",
         ))
         .after_help(
-            "Exit code: 0 nothing above a note was found, 1 warnings, 2 errors, 3 the command line is wrong. What was not checked counts\n\
-             neither as good nor as bad. Each check is described in docs/doctor.md. Colours are for terminals, unless NO_COLOR is set.\n\
+            "Exit code: 0 nothing above a note was found, 1 warnings, 2 errors, 3 the command line is wrong or the result cannot be printed.\n\
+             What was not checked counts neither as good nor as bad. Each check is described in docs/doctor.md.\n\
              \n\
              Examples:\n  \
              KEYCLOAK_URL=https://id.example.com KEYCLOAK_REALM=shop KEYCLOAK_CLIENT_ID=orders kc doctor\n  \

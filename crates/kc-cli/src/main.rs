@@ -6,6 +6,7 @@ mod cargo_run;
 mod command_line;
 mod completions;
 mod conformance;
+mod dev;
 mod doctor;
 mod explain;
 mod input;
@@ -31,25 +32,52 @@ fn main() -> ExitCode {
         Err(code) => return code,
     };
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    let run: Run = match names.as_slice() {
+    let command = format!("kc {}", names.join(" "));
+    let done = match runner(&names) {
+        Some(run) => run(&line),
+        None => Err("this command does nothing".to_owned()),
+    };
+    done.unwrap_or_else(|why| {
+        terminal::complain(&format!("{command}: {why}"));
+        ExitCode::from(command_line::code_of_wrong_use(&command))
+    })
+}
+
+/// What runs a command of the tree.
+fn runner(names: &[&str]) -> Option<Run> {
+    Some(match names {
         ["authz", "check"] => authz::check::run,
         ["authz", "diff"] => authz::diff::run,
         ["authz", "evaluate"] => authz::evaluate::run,
         ["authz", "explain"] => authz::explain::run,
         ["completions"] => completions::run,
         ["conformance"] => conformance::run,
+        ["dev"] => dev::run,
         ["doctor"] => doctor::run,
         ["explain"] => explain::run,
         ["man"] => manual::run,
         ["routes"] => routes::run,
         ["token", "get"] => token::get::run,
         ["token", "verify"] => token::verify::run,
-        // A command of the tree that nothing runs: a test finds that.
-        _ => |_| Err("this command does nothing yet".to_owned()),
-    };
-    let command = format!("kc {}", names.join(" "));
-    run(&line).unwrap_or_else(|why| {
-        terminal::complain(&format!("{command}: {why}"));
-        ExitCode::from(command_line::code_of_wrong_use(&command))
+        _ => return None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_command_of_the_tree_is_run_by_something() {
+        for command in command_line::kc().get_subcommands() {
+            let name = command.get_name();
+            let inner: Vec<&str> = command.get_subcommands().map(clap::Command::get_name).collect();
+            if inner.is_empty() {
+                assert!(runner(&[name]).is_some(), "kc {name}");
+            }
+            for inner in inner {
+                assert!(runner(&[name, inner]).is_some(), "kc {name} {inner}");
+            }
+        }
+    }
 }

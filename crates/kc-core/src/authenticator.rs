@@ -10,6 +10,7 @@ use crate::error::AuthError;
 use crate::principal::Principal;
 use crate::revocations::Revocations;
 use crate::roles::RoleExtractor;
+use crate::telemetry;
 use crate::token::{Claims, TokenError};
 use crate::token_cache::TokenCache;
 use crate::users::{LocalUsers, UserDirectory};
@@ -136,12 +137,16 @@ impl BearerAuthenticator {
     /// As for a token that came in a request.
     pub async fn caller(&self, token: &str) -> Result<Principal, AuthError> {
         match self.remembered(token.as_bytes()) {
-            Some(principal) => Ok(principal),
+            Some(principal) => {
+                telemetry::token_cache_hit();
+                Ok(principal)
+            }
             None => self.validated(token).await,
         }
     }
 
     async fn validated(&self, text: &str) -> Result<Principal, AuthError> {
+        telemetry::token_cache_miss();
         let token = self.validator.validate(text).await?;
         if self.is_revoked(token.claims()) {
             return Err(TokenError::Revoked.into());
@@ -156,6 +161,7 @@ impl BearerAuthenticator {
             && self.validator.still_stands(principal.token())
         {
             cache.insert(text.as_bytes(), principal.clone());
+            telemetry::token_cache_entries(|| cache.len());
         }
         Ok(principal)
     }
@@ -168,6 +174,7 @@ impl BearerAuthenticator {
         }
         // Whoever comes with it again is told why it is not good any more, by those who know.
         cache.remove(token);
+        telemetry::token_cache_entries(|| cache.len());
         None
     }
 

@@ -2,6 +2,7 @@
 
 mod authorization;
 mod build;
+mod transport;
 
 use std::fmt;
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use crate::clock::Clock;
 use crate::discovery;
 use crate::error::AuthError;
 use crate::guard::Guard;
+use crate::health::{HealthReport, RealmReport, ServiceTokenReport};
 use crate::keys::{KeyHealth, KeySource, RemoteKeys};
 use crate::openapi::{Completion, OpenApiError};
 use crate::policy::{AuthorizationFile, AuthorizationStatus};
@@ -27,7 +29,7 @@ use crate::settings::KeycloakServer;
 use crate::settings::{Settings, SettingsError};
 use crate::signature::Algorithm;
 use crate::token_exchange::TokenExchange;
-use crate::transport::Transport;
+use crate::transport::{CircuitBreaker, Transport};
 use crate::uma::{ProtectionClient, UmaClient};
 use crate::users::{LocalUsers, User};
 use crate::wire::cors::CorsPolicy;
@@ -58,6 +60,9 @@ use crate::wire::cors::CorsPolicy;
 #[derive(Clone)]
 pub struct Keycloak {
     authorization: Option<AuthorizationFile>,
+    breakers: Vec<CircuitBreaker>,
+    /// Realms whose keys are not fetched, and what has them.
+    given: Vec<(String, Arc<dyn KeySource>)>,
     guard: Guard,
     permissions: UmaClient,
     protection: ProtectionClient,
@@ -211,6 +216,29 @@ impl Keycloak {
     #[must_use]
     pub fn key_health(&self) -> KeyHealth {
         self.remotes.iter().map(|remote| remote.keys.health()).max().unwrap_or(KeyHealth::Fresh)
+    }
+
+    /// How it is doing: for a readiness probe, on a port that is not for everybody. Nothing is asked of Keycloak.
+    #[must_use]
+    pub fn health(&self) -> HealthReport {
+        let remote = |remote: &Remote| {
+            RealmReport::remote(remote.server.realm(), &remote.keys.holding(), remote.not_before.age())
+        };
+        let given = self.given.iter().map(|(realm, source)| RealmReport::given(realm, &**source));
+        let mut realms: Vec<_> = self.remotes.iter().map(remote).chain(given).collect();
+        // Stable: the others stay in their order.
+        realms.sort_by_key(|realm| realm.realm != self.guard.realm());
+        let mut circuits_open: Vec<_> = self.breakers.iter().flat_map(CircuitBreaker::open).collect();
+        circuits_open.sort_unstable();
+        circuits_open.dedup();
+        let (lives_for, last_error) = self.service_tokens.holding();
+        HealthReport {
+            ready: realms.iter().any(|realm| realm.ready),
+            realms,
+            circuits_open,
+            service_token: ServiceTokenReport::new(lives_for, last_error),
+            checks: Vec::new(),
+        }
     }
 
     /// Fetches the keys now, so that the first request need not wait, and compares what the server says of itself with

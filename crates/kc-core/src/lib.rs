@@ -8,6 +8,7 @@
 //! | decide by what Keycloak's Authorization Services hold, offline | [`policy`] |
 //! | have Keycloak itself decide, give permission tickets, register resources | [`uma`] |
 //! | check a token | [`validator::JwtValidator`] |
+//! | know how it is doing: metrics, traces, readiness | [`telemetry`], [`trace_context`], [`Keycloak::health`] |
 //! | call other services | [`outbound`], [`service_token`], [`token_exchange`] |
 //! | trust several realms at once | [`issuers`] |
 //! | write an adapter for a framework | [`Gate`], [`Caller`], [`routes`], [`wire::RequestView`] |
@@ -40,6 +41,8 @@
 //! `reqwest` (default): the HTTP client to Keycloak, with rustls. Without it bring your own
 //! [`Transport`](transport::Transport).
 //!
+//! `metrics`: what happens is counted, by the facade of that name: see [`telemetry`]. Without it nothing is.
+//!
 //! `policy` (default): regular expressions in Authorization Services policies. Without it such policies are not decided.
 //!
 //! A Tokio runtime is needed: keys and service tokens are fetched in tasks of their own.
@@ -55,6 +58,7 @@ pub mod clock;
 pub mod discovery;
 mod error;
 mod guard;
+mod health;
 pub mod introspection;
 pub mod issuers;
 mod json;
@@ -76,9 +80,11 @@ pub mod service_token;
 pub mod session;
 pub mod settings;
 pub mod signature;
+pub mod telemetry;
 pub mod token;
 mod token_cache;
 pub mod token_exchange;
+pub mod trace_context;
 pub mod transport;
 pub mod uma;
 pub mod users;
@@ -89,6 +95,7 @@ pub use access::{Access, Route, RouteError, RouteTable};
 pub use authenticator::{Authenticator, BearerAuthenticator};
 pub use error::AuthError;
 pub use guard::{Admission, Admitted, Caller, Gate, Guard, GuardBuilder, Pages, Refused, Rejected};
+pub use health::{Check, HealthReport, KeysReport, RealmReport, ServiceTokenReport};
 pub use keycloak::{Keycloak, KeycloakBuilder, Parts, ResourceMetadata};
 pub use principal::Principal;
 

@@ -11,6 +11,8 @@ use quick_cache::{OptionsBuilder, Weighter};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use crate::trace_context::carried;
+
 /// What a question or an answer takes of the memory that is allowed.
 pub(crate) trait Weigh {
     /// About so many bytes, without those that any entry takes.
@@ -130,7 +132,7 @@ where
         under_way.insert(question.clone(), coming.clone());
         drop(under_way);
         let (shared, asking, question) = (Arc::clone(shared), ask(question.clone()), question.clone());
-        tokio::spawn(async move {
+        tokio::spawn(carried(async move {
             let answer = asking.await;
             let answer = answer.map(|(answer, lives)| {
                 shared.remember(&question, &answer, lives);
@@ -140,7 +142,7 @@ where
             shared.lock().remove(&question);
             // They may all have left.
             let _ = tell.send(Some(answer));
-        });
+        }));
         Err(coming)
     }
 

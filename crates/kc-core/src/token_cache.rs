@@ -48,8 +48,8 @@ impl TokenCache {
         drop(self.cache.remove(&Asked(token)));
     }
 
-    #[cfg(test)]
-    fn len(&self) -> usize {
+    /// How many are remembered.
+    pub(crate) fn len(&self) -> usize {
         self.cache.len()
     }
 

@@ -1,161 +1,21 @@
 //! The handle on a running issuer.
 
 use std::fmt;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde_json::Value;
-use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use crate::backchannel;
+use crate::builder::{DevIssuerBuilder, StartError, bind, make_keys};
 use crate::fault::{Endpoint, Fault};
-use crate::keys::{Alg, KeyError, KeyRing, KeyState, Purpose};
+use crate::keys::{Alg, KeyError, KeyRing, KeyState, Purpose, pem};
 use crate::mint::{Mint, MintError};
-use crate::realm::{Realm, RealmError};
 use crate::server;
 use crate::session::Ended;
-use crate::state::{State, system_now};
-
-/// The realm that an issuer serves unless told otherwise: `kc-demo`, every password is the user's name.
-pub const DEMO_REALM: &str = include_str!("../realms/kc-demo.json");
-
-/// Why an issuer did not start.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum StartError {
-    /// The address can't be listened on.
-    Listen {
-        /// The address asked for.
-        address: SocketAddr,
-        /// What the system said.
-        source: std::io::Error,
-    },
-    /// The address isn't loopback, and nobody insisted.
-    NotLoopback {
-        /// The address asked for.
-        address: SocketAddr,
-    },
-    /// The realm export is unusable.
-    Realm(RealmError),
-}
-
-impl fmt::Display for StartError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Listen { address, source } => {
-                write!(f, "can't listen on {address}: {source}; choose another address")
-            }
-            Self::NotLoopback { address } => write!(
-                f,
-                "{address} is not a loopback address, and this issuer signs anything for anybody; listen on 127.0.0.1"
-            ),
-            Self::Realm(error) => error.fmt(f),
-        }
-    }
-}
-
-impl std::error::Error for StartError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Listen { source, .. } => Some(source),
-            Self::NotLoopback { .. } => None,
-            Self::Realm(error) => Some(error),
-        }
-    }
-}
-
-impl From<RealmError> for StartError {
-    fn from(error: RealmError) -> Self {
-        Self::Realm(error)
-    }
-}
-
-/// Sets an issuer up; see [`DevIssuer::builder`].
-#[derive(Debug)]
-#[must_use = "nothing listens before `start`"]
-pub struct DevIssuerBuilder {
-    listen: SocketAddr,
-    base_url: Option<String>,
-    realm_json: Option<String>,
-    keys: Keys,
-    anywhere: bool,
-}
-
-#[derive(Debug)]
-enum Keys {
-    Fresh,
-    Given(KeyRing),
-    Shared,
-}
-
-impl DevIssuerBuilder {
-    /// Where to listen. Default `127.0.0.1:0`: any free port.
-    pub fn listen(mut self, address: SocketAddr) -> Self {
-        self.listen = address;
-        self
-    }
-
-    /// What it is called from outside, when something stands in front of it: the start of its issuer identifier and of every
-    /// URL that it tells. A slash at the end is ignored. Default `http://ADDRESS`.
-    pub fn base_url(mut self, url: impl Into<String>) -> Self {
-        self.base_url = Some(url.into());
-        self
-    }
-
-    /// The realm, as Keycloak exports it. Default [`DEMO_REALM`].
-    pub fn realm_json(mut self, json: impl Into<String>) -> Self {
-        self.realm_json = Some(json.into());
-        self
-    }
-
-    /// Uses keys that are made once in this process, common to all issuers that ask for it.
-    ///
-    /// For test suites that start many issuers: making RSA keys takes far longer than starting. Rotation and the states of keys
-    /// are each issuer's own.
-    pub fn shared_keys(mut self) -> Self {
-        self.keys = Keys::Shared;
-        self
-    }
-
-    /// Uses the keys that another issuer has by now: what a restart with the same data base looks like.
-    pub fn keys_of(mut self, other: &DevIssuer) -> Self {
-        self.keys = Keys::Given(other.state.keys().copy());
-        self
-    }
-
-    /// Lets [`listen`](Self::listen) take an address that isn't loopback. Whoever reaches it can make any token.
-    pub fn dangerously_listen_anywhere(mut self) -> Self {
-        self.anywhere = true;
-        self
-    }
-
-    /// Listens. Keys are made in the background; requests that need one wait for it.
-    ///
-    /// # Errors
-    ///
-    /// [`StartError`] for an unusable realm export or address.
-    pub async fn start(self) -> Result<DevIssuer, StartError> {
-        if !self.listen.ip().is_loopback() && !self.anywhere {
-            return Err(StartError::NotLoopback { address: self.listen });
-        }
-        let realm = Realm::from_json(self.realm_json.as_deref().unwrap_or(DEMO_REALM))?;
-        let listener = bind(self.listen).await?;
-        let address =
-            listener.local_addr().map_err(|source| StartError::Listen { address: self.listen, source })?;
-        let keys = match self.keys {
-            Keys::Fresh => KeyRing::new(&realm.name, &realm.keys, false, system_now()),
-            Keys::Given(keys) => keys,
-            Keys::Shared => KeyRing::new(&realm.name, &realm.keys, true, system_now()),
-        };
-        let base_url = self.base_url.unwrap_or_else(|| format!("http://{address}"));
-        let state = Arc::new(State::new(realm, base_url.trim_end_matches('/').to_owned(), keys));
-        let server = server::spawn(listener, Arc::clone(&state));
-        make_keys(&state);
-        Ok(DevIssuer { state, address, server: Mutex::new(Some(server)) })
-    }
-}
+use crate::state::State;
 
 /// A running issuer. Dropping it closes the port and every connection.
 ///
@@ -167,6 +27,15 @@ pub struct DevIssuer {
 }
 
 impl DevIssuer {
+    pub(crate) fn running(state: Arc<State>, address: SocketAddr, server: JoinHandle<()>) -> Self {
+        Self { state, address, server: Mutex::new(Some(server)) }
+    }
+
+    /// A copy of its keys.
+    pub(crate) fn keys(&self) -> KeyRing {
+        self.state.keys().copy()
+    }
+
     /// Starts the demo realm on any free port of 127.0.0.1.
     ///
     /// # Errors
@@ -178,13 +47,7 @@ impl DevIssuer {
 
     /// Sets up an issuer that differs from [`start`](Self::start)'s.
     pub fn builder() -> DevIssuerBuilder {
-        DevIssuerBuilder {
-            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
-            base_url: None,
-            realm_json: None,
-            keys: Keys::Fresh,
-            anywhere: false,
-        }
+        DevIssuerBuilder::new()
     }
 
     /// Where it listens.
@@ -221,6 +84,47 @@ impl DevIssuer {
     #[must_use]
     pub fn user_id(&self, username: &str) -> Option<&str> {
         self.state.realm.user(username).map(|user| user.id.as_str())
+    }
+
+    /// The names of the realm's users, without service accounts.
+    pub fn usernames(&self) -> impl Iterator<Item = &str> {
+        self.state.realm.people().map(|user| user.username.as_str())
+    }
+
+    /// A user's password; `None` where the realm has it as a hash only, and for a name that no user has.
+    #[must_use]
+    pub fn password(&self, username: &str) -> Option<&str> {
+        self.state.realm.user(username)?.password.as_deref()
+    }
+
+    /// A user's roles as `NAME` of the realm and `CLIENT/NAME` of a client, without those that everybody has; none for a name that no user has.
+    #[must_use]
+    pub fn roles_of(&self, username: &str) -> Vec<String> {
+        self.state.realm.user(username).map(crate::realm::User::told_roles).unwrap_or_default()
+    }
+
+    /// Whether a user may log in; `false` for a name that no user has.
+    #[must_use]
+    pub fn is_user_enabled(&self, username: &str) -> bool {
+        self.state.realm.user(username).is_some_and(|user| self.state.is_enabled(user))
+    }
+
+    /// The ids of the realm's clients, without those that every Keycloak realm has.
+    #[must_use]
+    pub fn client_ids(&self) -> Vec<&str> {
+        self.state.realm.client_ids().0
+    }
+
+    /// Whether the realm has that client.
+    #[must_use]
+    pub fn has_client(&self, client_id: &str) -> bool {
+        self.state.realm.clients.contains_key(client_id)
+    }
+
+    /// The client that a service is most likely: `api`, else the first with a secret, else the first.
+    #[must_use]
+    pub fn main_client(&self) -> Option<&str> {
+        self.state.realm.main_client().map(|client| client.id.as_str())
     }
 
     /// The secret of a confidential client.
@@ -287,10 +191,21 @@ impl DevIssuer {
     pub async fn public_key_pem(&self, alg: Alg) -> Result<String, KeyError> {
         let key = self.state.keys().signer(alg).await?;
         let spki = key.spki().ok_or(KeyError::Generate { alg: alg.name() })?;
-        let text = base64_simd::STANDARD.encode_to_string(spki);
-        let lines: Vec<&str> =
-            text.as_bytes().chunks(64).filter_map(|line| std::str::from_utf8(line).ok()).collect();
-        Ok(format!("-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n", lines.join("\n")))
+        Ok(pem(spki))
+    }
+
+    /// Rotates as an administrator does after a leak: a new RS256 key, and the one before it is taken out of the JWKS. The new `kid`.
+    ///
+    /// [`rotate`](Self::rotate) does it without distrusting the old one.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyError`] if the key can't be made.
+    pub async fn replace_key(&self) -> Result<String, KeyError> {
+        let old = self.kid(Alg::Rs256).await?;
+        let kid = self.rotate(Alg::Rs256).await?;
+        self.disable_key(&old)?;
+        Ok(kid)
     }
 
     /// Adds a key above all others of its algorithm; new tokens are signed with it. Its `kid`.
@@ -369,6 +284,11 @@ impl DevIssuer {
     /// Sets this issuer's clock ahead of (or, negative, behind) the system's, in seconds.
     pub fn set_clock_skew(&self, secs: i64) {
         self.state.set_skew(secs);
+    }
+
+    /// Moves this issuer's clock on, for a test that moves its service's clock by the same.
+    pub fn advance(&self, by: Duration) {
+        self.state.advance(i64::try_from(by.as_secs()).unwrap_or(i64::MAX));
     }
 
     /// Sets how long access tokens live that are issued from now on, in seconds: Keycloak's `accessTokenLifespan`. Default: the realm's.
@@ -480,24 +400,4 @@ impl fmt::Debug for DevIssuer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("DevIssuer").field("issuer", &self.state.issuer).finish_non_exhaustive()
     }
-}
-
-/// Makes all keys beside everything else, so that nobody waits who comes late enough.
-fn make_keys(state: &State) {
-    let keys = state.keys();
-    // Who needs a key that failed asks for it again, and gets the error then.
-    tokio::spawn(async move { drop(keys.make_all().await) });
-}
-
-async fn bind(address: SocketAddr) -> Result<TcpListener, StartError> {
-    // A port that was just let go may be busy for a moment yet.
-    for _ in 0..20 {
-        match TcpListener::bind(address).await {
-            Err(error) if error.kind() == std::io::ErrorKind::AddrInUse && address.port() != 0 => {
-                tokio::time::sleep(Duration::from_millis(10)).await;
-            }
-            other => return other.map_err(|source| StartError::Listen { address, source }),
-        }
-    }
-    TcpListener::bind(address).await.map_err(|source| StartError::Listen { address, source })
 }

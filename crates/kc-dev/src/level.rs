@@ -118,7 +118,7 @@ fn number(realm: &Realm, name: &str) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::{Wanted, acr, held, steps};
-    use crate::issuer::DEMO_REALM;
+    use crate::builder::DEMO_REALM;
     use crate::realm::Realm;
 
     fn realm() -> Realm {

@@ -7,10 +7,12 @@
 //! | --- | --- |
 //! | have an issuer in a test | [`DevIssuer::start`] |
 //! | serve your own realm | [`DevIssuer::builder`] |
-//! | have a user's token, or a broken one | [`DevIssuer::token`], [`DevIssuer::mint`] |
+//! | have a user's token, or any other | [`DevIssuer::token`], [`DevIssuer::mint`] |
+//! | see that a service refuses what it must | [`Defect::ALL`] |
 //! | see what a service does when Keycloak fails | [`DevIssuer::fault`], [`Fault`] |
 //! | count what a service asks for | [`DevIssuer::requests`] |
-//! | rotate keys, log users out, shift the clock | [`DevIssuer`] |
+//! | rotate keys, log users out, move the clock | [`DevIssuer`] |
+//! | make tokens in a browser | `/` on the same port |
 //! | do all of that from another process | `/_kc-dev/` on the same port, see the README |
 //!
 //! ```
@@ -23,6 +25,7 @@
 //! ```
 
 mod backchannel;
+mod builder;
 mod claims;
 mod endpoints;
 mod fault;
@@ -42,8 +45,14 @@ mod session;
 mod signin;
 mod state;
 
+/// The example of the README, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}
+
+pub use self::builder::{DEMO_REALM, DevIssuerBuilder, StartError};
 pub use self::fault::{Endpoint, Fault};
-pub use self::issuer::{DEMO_REALM, DevIssuer, DevIssuerBuilder, StartError};
+pub use self::issuer::DevIssuer;
 pub use self::keys::{Alg, KeyError};
-pub use self::mint::{Mint, MintError, TokenKind};
+pub use self::mint::{Defect, Mint, MintError, TokenKind};
 pub use self::realm::RealmError;

@@ -83,6 +83,16 @@ impl State {
         self.skew_secs.store(secs, Ordering::Relaxed);
     }
 
+    pub(crate) fn advance(&self, secs: i64) {
+        let mut skew = self.skew_secs.load(Ordering::Relaxed);
+        let moved = |skew: i64| skew.saturating_add(secs);
+        while let Err(meanwhile) =
+            self.skew_secs.compare_exchange_weak(skew, moved(skew), Ordering::Relaxed, Ordering::Relaxed)
+        {
+            skew = meanwhile;
+        }
+    }
+
     /// Never held across an await: every use is one short statement.
     pub(crate) fn memory(&self) -> MutexGuard<'_, Memory> {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)

@@ -24,7 +24,7 @@ use crate::refresh::Refresher;
 use crate::reply;
 use crate::seal::Seal;
 use crate::server::Discovered;
-use crate::session::{MemoryReplayCache, MemorySessions, ReplayCache, SessionStore};
+use crate::session::{MemoryReplayCache, MemorySessions, ReplayCache, SessionKey, SessionStore};
 use crate::token_endpoint::TokenEndpoint;
 
 /// Browser login at one realm. Cheap to clone.
@@ -273,6 +273,13 @@ impl Login {
             Endpoint::Logout => self.logout(request).await,
         };
         reply::no_store(response)
+    }
+
+    /// Whether the store of the sessions answers: for a health report. As long as it does not, browsers are answered 503; bearer
+    /// tokens go on.
+    pub async fn reaches_sessions(&self) -> bool {
+        // No session's: it would be the hash of an id that nobody can find.
+        self.inner.sessions.load(&SessionKey::from_bytes([0; 32])).await.is_ok()
     }
 
     pub(crate) fn refuse(&self, request: &LoginRequest<'_>, error: AuthError) -> Response<Bytes> {

@@ -6,14 +6,24 @@ use kc_core::Keycloak;
 use kc_core::settings::Settings;
 use kc_dev::DevIssuer;
 
+use crate::metrics::Metrics;
+
 /// Which issuer, realm, audience and algorithms are in force; with the embedded issuer, how to try it.
-pub(crate) fn banner(settings: &Settings, kc: &Keycloak, embedded: Option<&DevIssuer>) -> String {
+pub(crate) fn banner(
+    settings: &Settings,
+    kc: &Keycloak,
+    embedded: Option<&DevIssuer>,
+    metrics: Option<&Metrics>,
+) -> String {
     let mut text = String::new();
     for line in settings.describe() {
         push(&mut text, &line);
     }
     let algorithms: Vec<_> = kc.algorithms().iter().map(|alg| alg.name()).collect();
     push(&mut text, &format!("{:<13} {}", "algorithms", algorithms.join(" ")));
+    if let Some(metrics) = metrics {
+        push(&mut text, &format!("{:<13} http://{}/metrics", "metrics", metrics.address()));
+    }
     let Some(issuer) = embedded else { return text };
     push(&mut text, "");
     push(

@@ -9,12 +9,14 @@
 //! | `schemas` | the same bodies, for poem-openapi (feature `poem-openapi`) |
 //! | [`parameters`] | what comes in by path and query |
 //! | [`pages`] | what a browser sees |
+//! | `metrics` | metrics and health, on an address of their own |
 //! | [`docs`] | the API's description, and Swagger UI |
 
 pub mod access;
 pub mod answers;
 mod banner;
 pub mod docs;
+mod metrics;
 pub mod pages;
 pub mod parameters;
 #[cfg(feature = "poem-openapi")]

@@ -12,6 +12,7 @@ use kc_core::revocations::Revocations;
 use kc_core::routes::{ReportFormat, RouteReport};
 use kc_core::secret::Secret;
 use kc_core::settings::{Server, SessionStore, Settings};
+use kc_core::trace_context::PassOn;
 use kc_dev::DevIssuer;
 use kc_login::{Login, LoginOptions, LoginStores};
 use kc_store::redis::RedisStore;
@@ -20,6 +21,7 @@ use tokio::sync::watch;
 use tracing_subscriber::EnvFilter;
 
 use crate::banner::banner;
+use crate::metrics::Metrics;
 
 /// A service that is ready to listen.
 #[derive(Debug)]
@@ -75,6 +77,7 @@ async fn try_start() -> Result<Started, String> {
     if let Some(format) = routes {
         return without_anybody(settings, format).await;
     }
+    let metrics = Metrics::from_env()?;
     let listener = TcpListener::bind(settings.listen())
         .and_then(|listener| listener.set_nonblocking(true).map(|()| listener))
         .map_err(|error| {
@@ -91,7 +94,7 @@ async fn try_start() -> Result<Started, String> {
         _ => embed(settings).await.map(|(settings, issuer)| (settings, Some(issuer)))?,
     };
     let users = open_users(&settings).await?;
-    let keycloak = Keycloak::builder().users(Arc::new(users));
+    let keycloak = Keycloak::builder().users(Arc::new(users)).trace_context(Arc::new(PassOn));
     let (keycloak, stores) = match open_sessions(&settings).await? {
         Some((stores, revocations)) => (keycloak.revocations(revocations), stores),
         None => (keycloak, LoginStores::in_memory(&settings)),
@@ -109,7 +112,16 @@ async fn try_start() -> Result<Started, String> {
         );
     }
     LazyLock::force(&ASKED_TO_END);
-    eprint!("{}", banner(&settings, &keycloak, embedded.as_ref()));
+    eprint!("{}", banner(&settings, &keycloak, embedded.as_ref(), metrics.as_ref()));
+    if let Some(metrics) = metrics {
+        // Until the end: a service that is told to stop is asked how it is until its last request is answered.
+        let served = metrics.serve(Stop::never(), keycloak.clone(), login.clone());
+        tokio::spawn(async move {
+            if let Err(error) = served.await {
+                tracing::error!("METRICS_LISTEN is not served: {error}");
+            }
+        });
+    }
     let prefetching = keycloak.clone();
     tokio::spawn(async move { prefetching.prefetch().await });
     let docs_client_id = std::env::var("OPENAPI_CLIENT_ID")
@@ -195,7 +207,7 @@ fn log_to_stderr() {
 /// finishes the requests in flight, and ends by itself, or is cut when that takes too long.
 pub async fn run(serve: impl AsyncFnOnce(Stop) -> std::io::Result<()>) -> ExitCode {
     let (tell, told) = tokio::sync::oneshot::channel();
-    let server = serve(Stop { told });
+    let server = serve(Stop { told: Some(told) });
     let overdue = async {
         // An error means that the task that waits for signals is gone, and the runtime with it.
         let _ = ASKED_TO_END.clone().wait_for(|asked| *asked).await;
@@ -222,20 +234,28 @@ pub async fn run(serve: impl AsyncFnOnce(Stop) -> std::io::Result<()>) -> ExitCo
 /// Tells a server to stop.
 #[derive(Debug)]
 pub struct Stop {
-    told: tokio::sync::oneshot::Receiver<()>,
+    told: Option<tokio::sync::oneshot::Receiver<()>>,
 }
 
 impl Stop {
     #[cfg(test)]
     pub(crate) fn for_tests() -> (tokio::sync::oneshot::Sender<()>, Self) {
         let (tell, told) = tokio::sync::oneshot::channel();
-        (tell, Self { told })
+        (tell, Self { told: Some(told) })
+    }
+
+    /// Of a server that goes on until the process ends.
+    pub(crate) fn never() -> Self {
+        Self { told: None }
     }
 
     /// Ends when the server is to stop.
     pub async fn wait(self) {
-        // An error means that nobody is left to tell it, which is as good a reason.
-        let _ = self.told.await;
+        match self.told {
+            // An error means that nobody is left to tell it, which is as good a reason.
+            Some(told) => drop(told.await),
+            None => std::future::pending().await,
+        }
     }
 }
 

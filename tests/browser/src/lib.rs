@@ -1,4 +1,5 @@
-//! Chromium, for the tests in `tests/`: `swagger` looks at `/docs`, `login` at everything that a person does who logs in.
+//! Chromium, for the tests in `tests/`: `swagger` looks at `/docs`, `login` at everything that a person does who logs in, `dev` at the
+//! page of `kc dev`.
 
 #![expect(
     clippy::expect_used,

@@ -150,9 +150,9 @@ impl Judge {
     }
 
     /// Whether a rule lets the caller pass.
-    pub(super) async fn passes(&self, principal: &Principal, rule: &Rule) -> Result<(), Refusal> {
+    pub(super) async fn passes(&self, principal: &Principal, rule: &Rule) -> Result<(), Box<Refusal>> {
         let headers = HeaderMap::new();
-        self.guard.authorize(&request(&headers), principal, rule).await
+        self.guard.authorize(&request(&headers), principal, rule).await.map_err(Box::new)
     }
 
     /// What the caller is told in `WWW-Authenticate`.

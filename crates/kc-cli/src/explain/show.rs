@@ -78,7 +78,7 @@ impl<'r> Report<'r> {
         judge: &Judge,
         looked: Looked,
         outcome: Result<(), AuthError>,
-        rules: Vec<(String, Option<Result<(), Refusal>>)>,
+        rules: Vec<(String, Option<Result<(), Box<Refusal>>>)>,
         routes: Option<Vec<Passing<'r>>>,
     ) -> Self {
         let refused = outcome.err().map(|error| {

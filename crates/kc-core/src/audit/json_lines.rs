@@ -133,6 +133,7 @@ impl Desk {
             }
         } else {
             waiting.lost += 1;
+            crate::telemetry::audit_event_lost();
             if waiting.lost == 1 {
                 drop(waiting);
                 tracing::error!(target: "kc::audit", "the audit log is not written fast enough: events are lost");

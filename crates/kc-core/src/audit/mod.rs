@@ -12,7 +12,7 @@ use serde::Serialize;
 
 pub use self::json_lines::JsonLines;
 pub use self::ticket::AuditTicket;
-pub(crate) use self::ticket::{Asked, Decided, Whom};
+pub(crate) use self::ticket::{Asked, Counted, Decided, What, Whom};
 use crate::clock::UnixTime;
 use crate::principal::Principal;
 

@@ -9,6 +9,7 @@ use super::{AuditEvent, AuditSink, Decision, Party, Rfc3339, shortened};
 use crate::clock::UnixTime;
 use crate::issuers::TrustedIssuer;
 use crate::principal::Principal;
+use crate::telemetry::{self, RouteCounters};
 
 /// An event that waits for its response's status.
 ///
@@ -17,6 +18,41 @@ use crate::principal::Principal;
 pub struct AuditTicket {
     // Boxed: every request has a ticket, and most services log few.
     decided: Option<Box<(Decided, Arc<dyn AuditSink>)>>,
+    /// Taken when it is counted.
+    counted: Option<Counted>,
+}
+
+/// What is to be counted, whether there is an audit or not.
+#[derive(Clone, Copy)]
+pub(crate) struct Counted {
+    pub(crate) what: What,
+    /// Why not; `None` where it was allowed.
+    pub(crate) code: Option<&'static str>,
+}
+
+#[derive(Clone, Copy)]
+pub(crate) enum What {
+    Access(RouteCounters),
+    Session(&'static str),
+}
+
+impl Counted {
+    fn count(self, refused: Option<&'static str>) {
+        let code = refused.or(self.code);
+        match self.what {
+            What::Access(route) => route.decided(code),
+            What::Session(event) => {
+                telemetry::session_event(event, code);
+                tracing::debug!(
+                    name: "kc.session",
+                    target: "kc::session",
+                    event,
+                    decision = if code.is_some() { "deny" } else { "allow" },
+                    code = code.unwrap_or(telemetry::NONE)
+                );
+            }
+        }
+    }
 }
 
 /// What an event is made of when its status is known. What the request holds is copied; what is held by others anyway
@@ -84,13 +120,18 @@ impl Default for Whom {
 }
 
 impl AuditTicket {
-    pub(crate) fn new(decided: Decided, sink: Arc<dyn AuditSink>) -> Self {
-        Self { decided: Some(Box::new((decided, sink))) }
+    pub(crate) fn new(decided: Decided, sink: Arc<dyn AuditSink>, counted: Counted) -> Self {
+        Self { decided: Some(Box::new((decided, sink))), counted: Some(counted) }
+    }
+
+    /// Without an audit.
+    pub(crate) fn unrecorded(counted: Counted) -> Self {
+        Self { decided: None, counted: Some(counted) }
     }
 
     /// For a request that nothing is decided about.
     pub(crate) fn none() -> Self {
-        Self { decided: None }
+        Self { decided: None, counted: None }
     }
 
     /// Sets the route's pattern, for an adapter that learns it only after the inner router was called.
@@ -100,10 +141,14 @@ impl AuditTicket {
         {
             decided.asked.matched(route);
         }
+        if let Some(Counted { what: What::Access(counters), .. }) = &mut self.counted {
+            *counters = RouteCounters::of(Some(route));
+        }
     }
 
     /// Records what came of something that has no response of its own. `refused`: why it failed, if it did.
     pub fn end(mut self, refused: Option<&'static str>) {
+        self.count(refused);
         if let Some(mut decided) = self.decided.take() {
             decided.0.code = refused.or(decided.0.code);
             decided.1.record(decided.0.event(None));
@@ -113,9 +158,16 @@ impl AuditTicket {
     /// Records the decision with the response's status. `refused`: the code, if the request was refused after all,
     /// by an extractor of its handler.
     pub fn finish(mut self, status: u16, refused: Option<&'static str>) {
+        self.count(refused);
         if let Some(mut decided) = self.decided.take() {
             decided.0.code = refused.or(decided.0.code);
             decided.1.record(decided.0.event(Some(status)));
+        }
+    }
+
+    fn count(&mut self, refused: Option<&'static str>) {
+        if let Some(counted) = self.counted.take() {
+            counted.count(refused);
         }
     }
 }
@@ -164,6 +216,7 @@ impl Whom {
 
 impl Drop for AuditTicket {
     fn drop(&mut self) {
+        self.count(None);
         if let Some(decided) = self.decided.take() {
             decided.1.record(decided.0.event(None));
         }
@@ -180,6 +233,10 @@ impl fmt::Debug for AuditTicket {
 mod tests {
     use super::super::tests::Kept;
     use super::*;
+
+    fn counted() -> Counted {
+        Counted { what: What::Access(RouteCounters::of(None)), code: None }
+    }
 
     fn decided() -> Decided {
         Decided {
@@ -199,10 +256,11 @@ mod tests {
     fn a_ticket_is_recorded_once_with_its_status_or_without_when_dropped() {
         let kept = Arc::new(Kept::default());
         let sink = || Arc::clone(&kept) as Arc<dyn AuditSink>;
-        AuditTicket::new(decided(), sink()).finish(200, None);
-        AuditTicket::new(decided(), sink()).finish(403, Some("missing_roles"));
-        AuditTicket::new(Decided { code: Some("token_expired"), ..decided() }, sink()).finish(401, None);
-        drop(AuditTicket::new(decided(), sink()));
+        AuditTicket::new(decided(), sink(), counted()).finish(200, None);
+        AuditTicket::new(decided(), sink(), counted()).finish(403, Some("missing_roles"));
+        AuditTicket::new(Decided { code: Some("token_expired"), ..decided() }, sink(), counted())
+            .finish(401, None);
+        drop(AuditTicket::new(decided(), sink(), counted()));
         drop(AuditTicket::none());
         let events = kept.0.lock().unwrap();
         let seen: Vec<_> = events.iter().map(|event| (event.status, event.decision, event.code)).collect();
@@ -220,9 +278,13 @@ mod tests {
     #[test]
     fn a_route_that_is_learned_late_is_recorded_too() {
         let kept = Arc::new(Kept::default());
-        let mut ticket = AuditTicket::new(decided(), Arc::clone(&kept) as Arc<dyn AuditSink>);
+        let mut ticket = AuditTicket::new(decided(), Arc::clone(&kept) as Arc<dyn AuditSink>, counted());
         ticket.matched("/items");
         ticket.matched("/items/{id}");
+        #[cfg(feature = "metrics")]
+        assert!(
+            matches!(&ticket.counted, Some(Counted { what: What::Access(route), .. }) if format!("{route:?}").contains("/items/{id}"))
+        );
         ticket.finish(200, None);
         AuditTicket::none().matched("/health");
         let events = kept.0.lock().unwrap();

@@ -6,6 +6,7 @@ use http::Response;
 use super::{Admitted, Caller, Guard, Rejected};
 use crate::access::Access;
 use crate::audit::AuditTicket;
+use crate::telemetry::Held;
 use crate::wire::{Refusal, RequestView};
 
 /// Who decides about a route, and by what: what an adapter's layer or middleware holds.
@@ -35,13 +36,14 @@ pub struct Gate {
     guard: Guard,
     access: Access,
     pattern: Option<String>,
+    counters: Held,
 }
 
 impl Gate {
     /// A gate for whatever it is put around.
     #[must_use]
     pub fn new(guard: &Guard, access: impl Into<Access>) -> Self {
-        Self { guard: guard.clone(), access: access.into(), pattern: None }
+        Self { guard: guard.clone(), access: access.into(), pattern: None, counters: Held::default() }
     }
 
     /// A gate for one route: requests are told to have come by this pattern, whatever their view says.
@@ -69,13 +71,15 @@ impl Gate {
     /// Dropping the future is safe; then no event is recorded.
     pub async fn admit(&self, request: &RequestView<'_>) -> (Result<Caller, Rejected>, AuditTicket) {
         let request = self.at_route(request);
-        self.left_with(&request, self.guard.admit(&request, &self.access).await)
+        self.left_with(&request, self.guard.admit_at(&request, &self.access, &self.counters).await)
     }
 
     /// The same where nobody has to be waited for. `None` says nothing: ask [`admit`](Self::admit).
     pub fn admit_now(&self, request: &RequestView<'_>) -> Option<(Result<Caller, Rejected>, AuditTicket)> {
         let request = self.at_route(request);
-        self.guard.admit_now(&request, &self.access).map(|admitted| self.left_with(&request, admitted))
+        self.guard
+            .admit_now_at(&request, &self.access, &self.counters)
+            .map(|admitted| self.left_with(&request, admitted))
     }
 
     fn at_route<'a>(&'a self, request: &RequestView<'a>) -> RequestView<'a> {

@@ -11,13 +11,14 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::Response;
+use tracing::Instrument as _;
 
 pub use self::build::GuardBuilder;
 pub use self::caller::{Caller, Refused, Rejected};
 pub use self::gate::Gate;
 pub use self::pages::Pages;
 use crate::access::Access;
-use crate::audit::{Asked, AuditSink, AuditTicket, Decided, Party, Whom, shortened};
+use crate::audit::{Asked, AuditSink, AuditTicket, Counted, Decided, Party, What, Whom, shortened};
 use crate::authenticator::Authenticator;
 use crate::clock::Clock;
 use crate::error::AuthError;
@@ -27,7 +28,9 @@ use crate::policy;
 use crate::principal::Principal;
 use crate::rules::{AcrLevels, Denial, Permission, Question, Rule, Verdict};
 use crate::settings::TrustedProxy;
+use crate::telemetry::{self, Held};
 use crate::token::{TokenError, TokenKind};
+use crate::trace_context::TraceParent;
 use crate::uma::{PermissionDecider, PermissionRequest};
 use crate::wire::{BearerCredentials, ExemptPaths, Refusal, RequestView};
 
@@ -126,11 +129,12 @@ impl Guard {
         party: Party,
         code: Option<&'static str>,
     ) -> AuditTicket {
+        let counted = Counted { what: What::Session(name), code };
         if !self.inner.audit.is_on() {
-            return AuditTicket::none();
+            return AuditTicket::unrecorded(counted);
         }
         let decided = self.decided(name, request, code, Whom::Party(party));
-        AuditTicket::new(decided, Arc::clone(&self.inner.audit))
+        AuditTicket::new(decided, Arc::clone(&self.inner.audit), counted)
     }
 
     /// Whether the client's own connection was encrypted, by the word of a trusted proxy; nobody else's counts.
@@ -156,44 +160,67 @@ impl Guard {
     /// # Cancellation
     /// Dropping the future is safe; then no event is recorded.
     pub async fn admit(&self, request: &RequestView<'_>, access: &Access) -> Admitted {
-        match self.admit_now(request, access) {
+        self.admit_at(request, access, &Held::default()).await
+    }
+
+    /// The same at a gate, which holds the counters of its route.
+    async fn admit_at(&self, request: &RequestView<'_>, access: &Access, counters: &Held) -> Admitted {
+        match self.admit_now_at(request, access, counters) {
             Some(admitted) => admitted,
             // Boxed: it is the rare case, and its size would be that of every request's future.
-            None => Box::pin(self.admit_later(request, access)).await,
+            None => Box::pin(self.admit_later(request, access, counters)).await,
         }
     }
 
     /// The same where nobody has to be waited for: the route is open, or its caller is known from before and the rule
     /// needs nothing but them. `None` says nothing: ask [`admit`](Self::admit).
     pub fn admit_now(&self, request: &RequestView<'_>, access: &Access) -> Option<Admitted> {
+        self.admit_now_at(request, access, &Held::default())
+    }
+
+    fn admit_now_at(&self, request: &RequestView<'_>, access: &Access, counters: &Held) -> Option<Admitted> {
         let (outcome, refused) = match access {
             Access::Public => {
                 return Some(Admitted { outcome: Ok(Admission::Unasked), audit: AuditTicket::none() });
             }
             _ if self.inner.exempt.contains(request.path) => (Ok(Admission::Unasked), None),
-            Access::Optional => (Ok(Admission::Known(self.recall(request)?)), None),
+            Access::Optional => {
+                let principal = self.recall(request)?;
+                telemetry::token_cache_hit();
+                (Ok(Admission::Known(principal)), None)
+            }
             Access::Page(rule) | Access::Require(rule) => {
                 let principal = self.recall(request)?;
-                match rule.decide(&self.question(request, &principal)) {
+                let decided = match rule.decide(&self.question(request, &principal)) {
                     Verdict::Granted => (Ok(Admission::Known(principal)), None),
                     Verdict::Denied(denial) if self.gives_ticket_for(&denial) => return None,
                     Verdict::Denied(denial) | Verdict::Undecided(denial) => {
                         (Err(denial.into()), Some(principal))
                     }
                     Verdict::AskIfActive | Verdict::AskPermission(_) => return None,
-                }
+                };
+                telemetry::token_cache_hit();
+                decided
             }
         };
-        Some(self.admitted(request, outcome, refused.as_ref()))
+        Some(self.admitted(request, outcome, refused.as_ref(), counters))
     }
 
-    async fn admit_later(&self, request: &RequestView<'_>, access: &Access) -> Admitted {
-        let (outcome, refused) = match access {
-            Access::Public => (Ok(Admission::Unasked), None),
-            Access::Optional => (self.identify_if_any(request).await, None),
-            Access::Page(rule) | Access::Require(rule) => self.require(request, rule).await,
+    async fn admit_later(&self, request: &RequestView<'_>, access: &Access, counters: &Held) -> Admitted {
+        let span = tracing::debug_span!(
+            target: "kc::decision",
+            "kc.decide",
+            route = request.route.unwrap_or(telemetry::NONE)
+        );
+        let decided = async {
+            match access {
+                Access::Public => (Ok(Admission::Unasked), None),
+                Access::Optional => (self.identify_if_any(request).await, None),
+                Access::Page(rule) | Access::Require(rule) => self.require(request, rule).await,
+            }
         };
-        self.admitted(request, outcome, refused.as_ref())
+        let (outcome, refused) = TraceParent::scope_of(request, decided).instrument(span).await;
+        self.admitted(request, outcome, refused.as_ref(), counters)
     }
 
     fn admitted(
@@ -201,16 +228,25 @@ impl Guard {
         request: &RequestView<'_>,
         outcome: Result<Admission, AuthError>,
         refused: Option<&Principal>,
+        counters: &Held,
     ) -> Admitted {
         let outcome = outcome.map_err(|error| self.refuse(error));
+        let code = outcome.as_ref().err().map(Refusal::code);
+        tracing::debug!(
+            name: "kc.decided",
+            target: "kc::decision",
+            route = request.route.unwrap_or(telemetry::NONE),
+            decision = if code.is_some() { "deny" } else { "allow" },
+            code = code.unwrap_or(telemetry::NONE)
+        );
+        let counted = Counted { what: What::Access(counters.at(request.route)), code };
         let audit = if self.inner.audit.is_on() {
             let known = outcome.as_ref().ok().and_then(Admission::principal);
             let whom = refused.or(known).cloned().map_or_else(Whom::default, Whom::Caller);
-            let code = outcome.as_ref().err().map(Refusal::code);
             let decided = self.decided("access", request, code, whom);
-            AuditTicket::new(decided, Arc::clone(&self.inner.audit))
+            AuditTicket::new(decided, Arc::clone(&self.inner.audit), counted)
         } else {
-            AuditTicket::none()
+            AuditTicket::unrecorded(counted)
         };
         Admitted { outcome, audit }
     }
@@ -279,6 +315,7 @@ impl Guard {
         for authenticator in &self.inner.authenticators {
             // Without a future, which would have to be boxed.
             if let Some(principal) = authenticator.recall(request) {
+                telemetry::token_cache_hit();
                 return Ok(Admission::Known(principal));
             }
             if let Some(principal) = authenticator.authenticate(request).await? {

@@ -6,12 +6,14 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::{Response, StatusCode, Uri};
+use tokio::time::Instant;
 
 use super::error::Nonsense;
 use super::{ActiveToken, Introspection, IntrospectionError, Introspector, TokenTypeHint};
 use crate::client::{self, ClientAuthentication, ErrorCode};
 use crate::clock::Clock;
 use crate::json::Value;
+use crate::telemetry;
 use crate::transport::Transport;
 
 /// Asks an introspection endpoint, once for each call; nothing is remembered.
@@ -61,6 +63,28 @@ impl Introspector for HttpIntrospector {
         token: &str,
         hint: Option<TokenTypeHint>,
     ) -> Result<Introspection, IntrospectionError> {
+        let began = Instant::now();
+        let answer = self.ask(token, hint).await;
+        let result = match &answer {
+            Ok(Introspection::Active(_)) => "active",
+            Ok(Introspection::Inactive) => "inactive",
+            Err(_) => "unavailable",
+        };
+        telemetry::introspection(result, began.elapsed());
+        answer
+    }
+
+    fn client_id(&self) -> &str {
+        self.authentication.client_id()
+    }
+}
+
+impl HttpIntrospector {
+    async fn ask(
+        &self,
+        token: &str,
+        hint: Option<TokenTypeHint>,
+    ) -> Result<Introspection, IntrospectionError> {
         let mut form = vec![("token", token)];
         form.extend(hint.map(|hint| ("token_type_hint", hint.name())));
         let request = self
@@ -69,10 +93,6 @@ impl Introspector for HttpIntrospector {
             .map_err(IntrospectionError::Unsigned)?;
         let answer = self.transport.send(request).await.map_err(IntrospectionError::Unreachable)?;
         self.outcome(token, &answer)
-    }
-
-    fn client_id(&self) -> &str {
-        self.authentication.client_id()
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use http::Uri;
 
 use super::authorization::{self, Online};
+use super::transport::Sender;
 use super::{Keycloak, Parts, Remote, ResourceMetadata};
 use crate::audit::{AuditSink, JsonLines, NoAudit};
 use crate::authenticator::{Authenticator, BearerAuthenticator};
@@ -19,13 +20,11 @@ use crate::revocations::{MemoryRevocations, RealmRevocations, Revocations};
 use crate::roles::{KeycloakRoles, RoleExtractor};
 use crate::rules::AcrLevels;
 use crate::service_token::{ServiceTokenOptions, ServiceTokens};
-#[cfg(feature = "reqwest")]
-use crate::settings::ClientProof;
 use crate::settings::{AuditLog, OpaqueTokens, Settings, SettingsError};
+use crate::telemetry;
 use crate::token_exchange::TokenExchange;
+use crate::trace_context::TraceContext;
 use crate::transport::Transport;
-#[cfg(feature = "reqwest")]
-use crate::transport::{CircuitBreaker, ReqwestTransport, TransportOptions};
 use crate::uma::{ClaimsOf, ProtectionClient, UmaClient};
 use crate::users::{Associate, LocalUsers, MemoryUsers, Stage, UserDirectory, UserPipeline};
 use crate::validator::{
@@ -63,6 +62,7 @@ pub struct KeycloakBuilder {
     push_claims: Option<Arc<ClaimsOf>>,
     revocations: Option<Arc<dyn Revocations>>,
     roles: Option<Arc<dyn RoleExtractor>>,
+    trace_context: Option<Arc<dyn TraceContext>>,
     transport: Option<Arc<dyn Transport>>,
     user_pipeline: Option<UserPipeline>,
     userinfo: Option<Userinfo>,
@@ -131,6 +131,13 @@ impl KeycloakBuilder {
         self
     }
 
+    /// Sets by what a trace's context comes into requests to the server: [`PassOn`](crate::trace_context::PassOn), or one of your
+    /// own. Default: none does.
+    pub fn trace_context(mut self, context: Arc<dyn TraceContext>) -> Self {
+        self.trace_context = Some(context);
+        self
+    }
+
     /// Sets what sends requests to the server. Default: an HTTP client of its own.
     pub fn transport(mut self, transport: Arc<dyn Transport>) -> Self {
         self.transport = Some(transport);
@@ -170,25 +177,31 @@ impl KeycloakBuilder {
     /// [`SettingsError`] names the setting that cannot be used; without the feature `reqwest`, also
     /// `KEYCLOAK_URL` when no transport was given.
     pub fn build(self, settings: &Settings) -> Result<Keycloak, SettingsError> {
+        telemetry::describe();
         let server = settings.keycloak()?.clone();
         let endpoints = server.endpoints();
-        let transport_of = |settings: &Settings| match &self.transport {
-            Some(transport) => Ok(Arc::clone(transport)),
-            None => own_transport(settings),
-        };
-        let transport = transport_of(settings)?;
+        let sender =
+            |settings: &Settings| Sender::new(settings, self.transport.as_ref(), self.trace_context.as_ref());
+        let Sender { transport, breaker } = sender(settings)?;
+        let mut breakers = Vec::from_iter(breaker);
         let clock = self.clock.unwrap_or_else(|| Arc::new(SystemClock));
         let mut revocations = self
             .revocations
             .unwrap_or_else(|| Arc::new(MemoryRevocations::default().clock(Arc::clone(&clock))));
-        let mut remotes = Vec::new();
+        let (mut remotes, mut given) = (Vec::new(), Vec::new());
         // The first realm is the settings' own.
         let mut own_keys = None;
         let (mut list, mut trusted) = (IssuerList::new(), Vec::new());
         let realms =
             std::iter::once((settings, self.keys)).chain(self.others.iter().map(|other| (other, None)));
         for (n, (settings, keys)) in realms.enumerate() {
-            let transport = if n == 0 { Arc::clone(&transport) } else { transport_of(settings)? };
+            let transport = if n == 0 {
+                Arc::clone(&transport)
+            } else {
+                let other = sender(settings)?;
+                breakers.extend(other.breaker);
+                other.transport
+            };
             let realm = Realm {
                 settings,
                 transport,
@@ -206,7 +219,10 @@ impl KeycloakBuilder {
                 None => pinned(settings)?,
             };
             let source = match source {
-                Some(source) => source,
+                Some(source) => {
+                    given.push((settings.keycloak()?.realm().to_owned(), Arc::clone(&source)));
+                    source
+                }
                 None => {
                     let remote = realm.remote(revocations)?;
                     revocations = Arc::new(remote.not_before.clone());
@@ -315,6 +331,8 @@ impl KeycloakBuilder {
         let parts = Arc::new(Parts { transport, keys, clock, bearer, revocations: revoked, authentication });
         Ok(Keycloak {
             authorization,
+            breakers,
+            given,
             guard,
             permissions,
             protection,
@@ -329,31 +347,6 @@ impl KeycloakBuilder {
             parts,
         })
     }
-}
-
-#[cfg(feature = "reqwest")]
-fn own_transport(settings: &Settings) -> Result<Arc<dyn Transport>, SettingsError> {
-    let mut options = TransportOptions { timeout: settings.http_timeout(), ..TransportOptions::default() };
-    if let ClientProof::Certificate(pem) = settings.keycloak()?.client_proof() {
-        options.client_identity_pem = Some(pem.clone());
-        // By itself first, so that the message names the right setting.
-        ReqwestTransport::new(options.clone()).map_err(|error| {
-            let remedy = "give the certificate and the private key that it was made for";
-            SettingsError::unusable("KEYCLOAK_CLIENT_CERTIFICATE_FILE", error.to_string(), remedy)
-        })?;
-    }
-    options.extra_roots_pem = settings.ca_pem().map(<[u8]>::to_vec);
-    let transport = ReqwestTransport::new(options).map_err(|error| {
-        let remedy = "give PEM certificates, or leave it unset to trust the system's";
-        SettingsError::unusable("KEYCLOAK_CA_FILE", error.to_string(), remedy)
-    })?;
-    Ok(Arc::new(CircuitBreaker::new(Arc::new(transport))))
-}
-
-#[cfg(not(feature = "reqwest"))]
-fn own_transport(_: &Settings) -> Result<Arc<dyn Transport>, SettingsError> {
-    let what = "cannot be asked: kc-core was built without its HTTP client".to_owned();
-    Err(SettingsError::unusable("KEYCLOAK_URL", what, "give a transport, or build with the feature reqwest"))
 }
 
 /// The realm's key from the settings, if it is there.

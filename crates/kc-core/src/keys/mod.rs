@@ -19,6 +19,7 @@ use async_trait::async_trait;
 
 pub use self::jwk::JwksError;
 pub use self::pinned::{PinnedKeys, PinnedKeysError};
+pub(crate) use self::remote::Holding;
 pub use self::remote::{KeyHealth, RemoteKeys, RemoteKeysOptions};
 pub use self::set::{Key, KeySet, Lookup};
 

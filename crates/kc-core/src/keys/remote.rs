@@ -33,6 +33,8 @@ use tokio::time::Instant;
 use super::jwk::{self, ParsedJwks};
 use super::set::KeySet;
 use super::{KeySource, KeysUnavailable, Refresh};
+use crate::telemetry;
+use crate::trace_context::carried;
 use crate::transport::Transport;
 
 /// Bounds of [`RemoteKeys`].
@@ -123,6 +125,8 @@ struct Held {
 /// When and why we last asked.
 #[derive(Default)]
 struct Control {
+    /// As metrics name it.
+    realm: String,
     in_flight: Option<InFlight>,
     /// Of the last fetch.
     number: u64,
@@ -131,10 +135,39 @@ struct Control {
     /// The start of the last fetch.
     asked: Option<Instant>,
     /// Why the last fetch failed; `None` if it was good.
-    last_failure: Option<String>,
+    last_failure: Option<Failure>,
     failures_in_a_row: u32,
     /// Not before this in the background.
     background_from: Option<Instant>,
+}
+
+/// Why a fetch failed.
+#[derive(Clone)]
+struct Failure {
+    /// A word for it, which is told to others.
+    code: &'static str,
+    /// For the log.
+    reason: String,
+}
+
+impl Failure {
+    fn new(code: &'static str, reason: impl Into<String>) -> Self {
+        Self { code, reason: reason.into() }
+    }
+
+    fn given_up() -> Self {
+        Self::new("given_up", "the fetch was given up")
+    }
+}
+
+/// What is held, for a health report.
+#[derive(Clone, Debug)]
+pub(crate) struct Holding {
+    pub(crate) health: KeyHealth,
+    /// How many, since when, and their generation; `None` when there are none to serve with.
+    pub(crate) keys: Option<(usize, Duration, u64)>,
+    /// Why the last fetch failed, if it did: a word for it.
+    pub(crate) last_error: Option<&'static str>,
 }
 
 #[derive(Clone)]
@@ -160,7 +193,8 @@ impl RemoteKeys {
     /// A source that holds nothing yet and asks `uri` when it has to.
     #[must_use]
     pub fn new(transport: Arc<dyn Transport>, uri: Uri, options: RemoteKeysOptions) -> Self {
-        let control = Mutex::new(Control::default());
+        let realm = telemetry::realm(&uri).to_owned();
+        let control = Mutex::new(Control { realm, ..Control::default() });
         Self { shared: Arc::new(Shared { transport, uri, options, held: RwLock::default(), control }) }
     }
 
@@ -185,6 +219,15 @@ impl RemoteKeys {
             Some(held) if held.fetched_at.elapsed() < self.shared.options.ttl => KeyHealth::Fresh,
             Some(held) => KeyHealth::Stale { age: held.fetched_at.elapsed() },
         }
+    }
+}
+
+impl RemoteKeys {
+    pub(crate) fn holding(&self) -> Holding {
+        let keys = self.shared.serving();
+        let keys = keys.map(|held| (held.set.keys().len(), held.fetched_at.elapsed(), held.set.generation()));
+        let last_error = self.shared.lock().last_failure.as_ref().map(|failure| failure.code);
+        Holding { health: self.health(), keys, last_error }
     }
 }
 
@@ -323,11 +366,11 @@ impl Shared {
             timeout: self.options.timeout,
             number,
         };
-        tokio::spawn(async move {
+        tokio::spawn(carried(async move {
             fetch.run().await;
             // The receivers may all be gone; the keys are there for the next.
             let _ = tell.send(true);
-        });
+        }));
         in_flight
     }
 
@@ -338,7 +381,7 @@ impl Shared {
         let ended = tokio::time::timeout_at(waiting.given_up_at, ended).await.unwrap_or(false);
         let mut control = self.lock();
         if !ended && control.is_in_flight(waiting.number) {
-            control.failed(GIVEN_UP.to_owned());
+            control.failed(Failure::given_up());
         }
         self.outcome(&control, KEYLESS_INTERVAL)
     }
@@ -351,17 +394,25 @@ impl Shared {
         }
     }
 
-    fn fetched(&self, number: u64, result: Result<Bytes, String>) {
-        let parsed = result.and_then(|body| jwk::parse(&body).map_err(|error| error.to_string()));
+    fn fetched(&self, number: u64, result: Result<Bytes, Failure>) {
+        let parsed = result
+            .and_then(|body| jwk::parse(&body).map_err(|error| Failure::new("unusable", error.to_string())));
         let uri = &self.uri;
+        let realm = telemetry::realm(uri);
         match &parsed {
             Ok(parsed) => {
                 for why in &parsed.left_out {
                     tracing::warn!(target: "kc::keys", "a key of {uri} is left out: {why}");
                 }
             }
-            Err(reason) => {
-                tracing::warn!(target: "kc::keys", "the keys of {uri} were not refreshed: {reason}");
+            Err(Failure { code, reason }) => {
+                tracing::warn!(
+                    name: "kc.keys.failed",
+                    target: "kc::keys",
+                    realm,
+                    code,
+                    "the keys of {uri} were not refreshed: {reason}"
+                );
             }
         }
         let new_set = {
@@ -373,16 +424,25 @@ impl Shared {
             match parsed {
                 Ok(parsed) => {
                     control.succeeded();
-                    self.hold(parsed)
+                    let new_set = self.hold(parsed);
+                    telemetry::keys_fetched(realm);
+                    telemetry::key_fetch(realm, if new_set.is_some() { "changed" } else { "unchanged" });
+                    new_set
                 }
-                Err(reason) => {
-                    control.failed(reason);
+                Err(failure) => {
+                    control.failed(failure);
                     None
                 }
             }
         };
         if let Some(set) = new_set {
-            tracing::info!(target: "kc::keys", "keys of {uri}: {set:?}");
+            tracing::info!(
+                name: "kc.keys.changed",
+                target: "kc::keys",
+                realm,
+                generation = set.generation(),
+                "keys of {uri}: {set:?}"
+            );
         }
     }
 
@@ -413,8 +473,6 @@ impl Shared {
     }
 }
 
-const GIVEN_UP: &str = "the fetch was given up";
-
 impl Control {
     /// The fetch under way. One whose task died, or does not come to an end, is a failed one.
     fn running(&mut self) -> Option<InFlight> {
@@ -422,7 +480,7 @@ impl Control {
         if in_flight.done.has_changed().is_ok() && Instant::now() < in_flight.given_up_at {
             return Some(in_flight);
         }
-        self.failed(GIVEN_UP.to_owned());
+        self.failed(Failure::given_up());
         None
     }
 
@@ -437,16 +495,20 @@ impl Control {
         self.background_from = None;
     }
 
-    fn failed(&mut self, reason: String) {
+    fn failed(&mut self, failure: Failure) {
+        telemetry::key_fetch(&self.realm, failure.code);
         self.in_flight = None;
-        self.last_failure = Some(reason);
+        self.last_failure = Some(failure);
         let backoff = MIN_BACKOFF.saturating_mul(1 << self.failures_in_a_row.min(10)).min(MAX_BACKOFF);
         self.background_from = Some(Instant::now() + jittered(backoff, 0.5));
         self.failures_in_a_row = self.failures_in_a_row.saturating_add(1);
     }
 
     fn unavailable(&self, retry_after: Duration) -> KeysUnavailable {
-        let reason = self.last_failure.clone().unwrap_or_else(|| "they were not asked for yet".to_owned());
+        let reason = match &self.last_failure {
+            Some(failure) => failure.reason.clone(),
+            None => "they were not asked for yet".to_owned(),
+        };
         KeysUnavailable { retry_after, reason }
     }
 }
@@ -464,27 +526,31 @@ impl Fetch {
     async fn run(self) {
         let result = match tokio::time::timeout(self.timeout, self.ask()).await {
             Ok(result) => result,
-            Err(_) => Err(format!("no whole answer within {} ms", self.timeout.as_millis())),
+            Err(_) => {
+                let reason = format!("no whole answer within {} ms", self.timeout.as_millis());
+                Err(Failure::new("timeout", reason))
+            }
         };
         if let Some(shared) = self.shared.upgrade() {
             shared.fetched(self.number, result);
         }
     }
 
-    async fn ask(&self) -> Result<Bytes, String> {
+    async fn ask(&self) -> Result<Bytes, Failure> {
         let request = Request::builder()
             .method(Method::GET)
             .uri(&self.uri)
             .header(http::header::ACCEPT, "application/json")
             .body(Bytes::new())
-            .map_err(|error| error.to_string())?;
-        let answer = self.transport.send(request).await.map_err(|error| error.to_string())?;
+            .map_err(|error| Failure::new("unsendable", error.to_string()))?;
+        let answer = self.transport.send(request).await;
+        let answer = answer.map_err(|error| Failure::new(error.code(), error.to_string()))?;
         match answer.status() {
             http::StatusCode::OK => Ok(answer.into_body()),
             status if status.is_redirection() => {
-                Err(format!("it answers {status}, and no redirect is followed"))
+                Err(Failure::new("redirect", format!("it answers {status}, and no redirect is followed")))
             }
-            status => Err(format!("it answers {status}")),
+            status => Err(Failure::new("status", format!("it answers {status}"))),
         }
     }
 }

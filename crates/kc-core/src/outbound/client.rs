@@ -1,6 +1,7 @@
 //! [`OutboundClient`].
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::StatusCode;
@@ -14,6 +15,7 @@ use crate::challenge::Challenge;
 use crate::secret::Secret;
 use crate::service_token::{ServiceToken, ServiceTokens};
 use crate::token_exchange::{ExchangeTarget, TokenExchange};
+use crate::trace_context::TraceContext;
 use crate::uma;
 
 /// Sends requests of `reqwest` (0.13) to other services, each with a bearer token.
@@ -41,6 +43,7 @@ use crate::uma;
 pub struct OutboundClient {
     http: reqwest::Client,
     origins: Origins,
+    context: Option<Arc<dyn TraceContext>>,
 }
 
 /// In whose name a request is sent. `Debug` shows no token.
@@ -112,7 +115,8 @@ impl<'a> Bearer<'a> {
         };
         match other {
             Ok(other) => {
-                tracing::debug!(target: "kc", replaced = other.is_some(), "another service refused {who}");
+                let replaced = if other.is_some() { "it was replaced" } else { "there is no other one" };
+                tracing::debug!(target: "kc", "another service refused {who}, {replaced}");
                 other
             }
             Err(reason) => {
@@ -161,7 +165,14 @@ impl OutboundClient {
     pub fn from_builder(builder: ClientBuilder, origins: Origins) -> Result<Self, OutboundError> {
         let builder = builder.redirect(Policy::custom(within_the_origin)).referer(false);
         let http = builder.build().map_err(OutboundError::Http)?;
-        Ok(Self { http, origins })
+        Ok(Self { http, origins, context: None })
+    }
+
+    /// Sets by what a trace's context comes into the headers. Default: none does.
+    #[must_use]
+    pub fn trace_context(mut self, context: Arc<dyn TraceContext>) -> Self {
+        self.context = Some(context);
+        self
     }
 
     /// A GET, to be [executed](Self::execute).
@@ -209,6 +220,9 @@ impl OutboundClient {
     async fn send(&self, mut request: Request, token: &str) -> Result<Response, OutboundError> {
         let value = uma::bearer(token).map_err(|_| OutboundError::Unsendable)?;
         request.headers_mut().insert(AUTHORIZATION, value);
+        if let Some(context) = &self.context {
+            context.inject(request.headers_mut());
+        }
         self.http.execute(request).await.map_err(http_error)
     }
 }

@@ -19,6 +19,7 @@ use super::{Revocation, Revocations, RevocationsUnavailable};
 use crate::clock::UnixTime;
 use crate::json::{self, Value};
 use crate::token::{Claims, MAX_JSON_DEPTH};
+use crate::trace_context::carried;
 use crate::transport::Transport;
 
 /// Other revocations, and the realm's not-before kept in them.
@@ -37,6 +38,8 @@ struct Inner {
     made_at: Instant,
     /// Milliseconds after `made_at`; [`NEVER`] before the first time.
     asked_at: AtomicU64,
+    /// The same for when it was last answered.
+    told_at: AtomicU64,
     asking: AtomicBool,
 }
 
@@ -61,6 +64,7 @@ impl RealmRevocations {
             timeout,
             made_at: Instant::now(),
             asked_at: AtomicU64::new(NEVER),
+            told_at: AtomicU64::new(NEVER),
             asking: AtomicBool::new(false),
         };
         Self { inner: Arc::new(inner) }
@@ -73,10 +77,17 @@ impl RealmRevocations {
         }
     }
 
+    /// How long ago the realm's not-before was last told, if it was.
+    pub(crate) fn age(&self) -> Option<Duration> {
+        let told_at = self.inner.told_at.load(Ordering::Relaxed);
+        let age = || self.inner.made_at.elapsed().saturating_sub(Duration::from_millis(told_at));
+        (told_at != NEVER).then(age)
+    }
+
     fn ask_in_background(&self) {
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
         if let Some(turn) = self.inner.turn() {
-            drop(runtime.spawn(turn.ask()));
+            drop(runtime.spawn(carried(turn.ask())));
         }
     }
 
@@ -93,9 +104,13 @@ impl Inner {
             return None;
         }
         // Also when nothing comes of it: a server that does not answer is not asked at every request.
-        let since = u64::try_from(self.made_at.elapsed().as_millis()).unwrap_or_default();
-        self.asked_at.store(since, Ordering::Relaxed);
+        self.asked_at.store(self.now(), Ordering::Relaxed);
         Some(Turn(Arc::clone(self)))
+    }
+
+    /// Milliseconds after `made_at`.
+    fn now(&self) -> u64 {
+        u64::try_from(self.made_at.elapsed().as_millis()).unwrap_or_default()
     }
 
     async fn fetch(&self) -> Result<Option<UnixTime>, String> {
@@ -127,7 +142,10 @@ impl Turn {
     async fn ask(self) {
         let Inner { uri, issuer, revocations, .. } = &*self.0;
         let told = match self.0.fetch().await {
-            Ok(time) => revocations.revoke(issuer, Revocation::NotBefore(time)).await,
+            Ok(time) => {
+                self.0.told_at.store(self.0.now(), Ordering::Relaxed);
+                revocations.revoke(issuer, Revocation::NotBefore(time)).await
+            }
             Err(reason) => {
                 tracing::debug!(target: "kc", "the realm's not-before is not known from {uri}: {reason}");
                 return;

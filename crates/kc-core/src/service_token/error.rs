@@ -35,6 +35,18 @@ pub enum ServiceTokenError {
 }
 
 impl ServiceTokenError {
+    /// One word for it, as in metrics and health reports.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Interrupted => "interrupted",
+            Self::Nonsense { .. } => "nonsense",
+            Self::Refused { .. } => "refused",
+            Self::Unreachable(error) => error.code(),
+            Self::Unsigned(_) => "unsigned",
+        }
+    }
+
     /// For the log: what happened, and what to do about it, when `client_id` asked. Wording may change.
     #[must_use]
     pub fn diagnosis(&self, client_id: &str) -> String {

@@ -19,6 +19,8 @@ use self::state::{Held, Plan, State};
 use crate::client::ClientAuthentication;
 use crate::clock::{Clock, UnixTime};
 use crate::secret::Secret;
+use crate::telemetry;
+use crate::trace_context::carried;
 use crate::transport::Transport;
 
 pub(crate) use self::answer::Granted;
@@ -182,6 +184,12 @@ impl ServiceTokens {
         self.shared.state().not_before
     }
 
+    /// Until when the token lives that is kept, and a word for why the last request brought none: for a health report.
+    pub(crate) fn holding(&self) -> (Option<Duration>, Option<&'static str>) {
+        let (now, state) = (Instant::now(), self.shared.state());
+        (state.lives_for(now), state.last_error().map(ServiceTokenError::code))
+    }
+
     async fn wait(
         &self,
         mut landing: watch::Receiver<Option<Landed>>,
@@ -198,7 +206,7 @@ impl ServiceTokens {
     fn take_off(&self, landing: watch::Sender<Option<Landed>>) {
         let flight = Flight { shared: Arc::clone(&self.shared), landing, landed: false };
         if let Ok(runtime) = Handle::try_current() {
-            runtime.spawn(flight.fly());
+            runtime.spawn(carried(flight.fly()));
         }
     }
 }
@@ -230,10 +238,11 @@ impl Flight {
 
     fn land(&mut self, outcome: Result<Held, ServiceTokenError>) {
         self.landed = true;
+        telemetry::service_token(outcome.as_ref().err().map_or("ok", ServiceTokenError::code));
         let landed = self.shared.state().land(outcome, Instant::now());
         if let Err(error) = &landed {
             tracing::warn!(
-                client = self.shared.authentication.client_id(),
+                target: "kc",
                 "no service token: {}",
                 error.diagnosis(self.shared.authentication.client_id())
             );

@@ -112,6 +112,16 @@ impl State {
         self.held.as_ref().filter(|held| now < held.ends).map(|held| held.token.clone())
     }
 
+    /// For how long the token kept is good.
+    pub(super) fn lives_for(&self, now: Instant) -> Option<Duration> {
+        self.held.as_ref().map(|held| held.ends.saturating_duration_since(now)).filter(|left| !left.is_zero())
+    }
+
+    /// Why the last request brought none, if it did not.
+    pub(super) fn last_error(&self) -> Option<&ServiceTokenError> {
+        self.failure.as_ref().map(|failure| &failure.error)
+    }
+
     /// Takes the outcome of the request on its way in; what those who wait are told.
     pub(super) fn land(&mut self, outcome: Result<Held, ServiceTokenError>, now: Instant) -> Landed {
         self.flight = None;

@@ -67,6 +67,25 @@ pub enum TokenExchangeError {
 }
 
 impl TokenExchangeError {
+    /// One word for it, as in metrics.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::AnotherIssuer => "another_issuer",
+            Self::AudienceNotAvailable { .. } => "audience_not_available",
+            Self::AudienceUnknown { .. } => "audience_unknown",
+            Self::ClientRefused { .. } => "client_refused",
+            Self::Nonsense { .. } => "nonsense",
+            Self::NotEnabled => "not_enabled",
+            Self::NotInAudience => "not_in_audience",
+            Self::Refused { .. } => "refused",
+            Self::ScopeRefused { .. } => "scope_refused",
+            Self::SubjectRefused => "subject_refused",
+            Self::Unreachable(error) => error.code(),
+            Self::Unsigned(_) => "unsigned",
+        }
+    }
+
     /// Whether it is the caller's token that is no longer good, so that they should log in again.
     #[must_use]
     pub const fn is_about_the_caller(&self) -> bool {

@@ -35,6 +35,7 @@ use crate::principal::Principal;
 use crate::remembered::{Remembered, Weigh};
 use crate::secret::Secret;
 use crate::service_token::{Granted, ServiceToken};
+use crate::telemetry;
 use crate::token::{Compact, MAX_JSON_DEPTH};
 use crate::transport::Transport;
 use crate::uma;
@@ -224,7 +225,11 @@ impl TokenExchange {
         let asker = &self.shared.asker;
         let ask = |question: Question| {
             let asker = asker.clone();
-            async move { asker.ask(&question, in_place).await }
+            async move {
+                let answer = asker.ask(&question, in_place).await;
+                telemetry::token_exchange(answer.as_ref().err().map_or("ok", TokenExchangeError::code));
+                answer
+            }
         };
         self.shared.got.get_or_ask(question, ask).await.map(|got| got.token)
     }

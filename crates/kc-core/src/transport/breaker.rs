@@ -11,6 +11,7 @@ use http::{Request, Response, Uri};
 use tokio::time::Instant;
 
 use super::{Transport, TransportError};
+use crate::telemetry;
 
 /// A circuit breaker around another [`Transport`]: callers do not queue up behind a server that hangs.
 ///
@@ -51,6 +52,8 @@ const ENDPOINTS: usize = 1024;
 
 #[derive(Debug, Default)]
 struct Endpoint {
+    /// The word for it.
+    label: &'static str,
     failures: u32,
     open_until: Option<Instant>,
 }
@@ -60,6 +63,17 @@ impl CircuitBreaker {
     #[must_use]
     pub fn new(inner: Arc<dyn Transport>) -> Self {
         Self { inner, endpoints: Arc::default() }
+    }
+
+    /// Which endpoints are left alone: a word for each, as in metrics, in order.
+    #[must_use]
+    pub fn open(&self) -> Vec<&'static str> {
+        let endpoints = self.lock();
+        let open = endpoints.values().filter(|endpoint| endpoint.open_until.is_some());
+        let mut open: Vec<_> = open.map(|endpoint| endpoint.label).collect();
+        open.sort_unstable();
+        open.dedup();
+        open
     }
 
     /// Held for a few assignments; a panic in between leaves nothing half done.
@@ -83,18 +97,39 @@ impl CircuitBreaker {
     }
 
     fn answered(&self, name: &str) {
-        self.lock().remove(name);
+        let before = self.lock().remove(name);
+        if let Some(Endpoint { label, open_until: Some(_), .. }) = before {
+            telemetry::circuit(label, false);
+            tracing::info!(
+                name: "kc.circuit.closed",
+                target: "kc::circuit",
+                endpoint = label,
+                "an endpoint of Keycloak answers again"
+            );
+        }
     }
 
-    fn failed(&self, name: String) {
+    fn failed(&self, uri: &Uri, name: String) {
         let mut endpoints = self.lock();
         if endpoints.len() >= ENDPOINTS && !endpoints.contains_key(&name) {
             return;
         }
-        let endpoint = endpoints.entry(name).or_default();
+        let label = telemetry::endpoint(uri);
+        let endpoint = endpoints.entry(name).or_insert(Endpoint { label, ..Endpoint::default() });
         endpoint.failures = endpoint.failures.saturating_add(1);
         if endpoint.failures >= FAILURES {
-            endpoint.open_until = Some(Instant::now() + OPEN);
+            let was_open = endpoint.open_until.replace(Instant::now() + OPEN).is_some();
+            drop(endpoints);
+            if !was_open {
+                telemetry::circuit(label, true);
+                tracing::warn!(
+                    name: "kc.circuit.opened",
+                    target: "kc::circuit",
+                    endpoint = label,
+                    "an endpoint of Keycloak does not answer and is left alone, to be tried every {} s",
+                    OPEN.as_secs()
+                );
+            }
         }
     }
 }
@@ -112,11 +147,12 @@ fn name(uri: &Uri) -> String {
 #[async_trait]
 impl Transport for CircuitBreaker {
     async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, TransportError> {
-        let name = name(request.uri());
+        let uri = request.uri().clone();
+        let name = name(&uri);
         self.enter(&name)?;
         let answer = self.inner.send(request).await;
         match &answer {
-            Err(TransportError::Connect { .. } | TransportError::Timeout { .. }) => self.failed(name),
+            Err(TransportError::Connect { .. } | TransportError::Timeout { .. }) => self.failed(&uri, name),
             _ => self.answered(&name),
         }
         answer

@@ -88,6 +88,21 @@ pub enum TransportError {
     },
 }
 
+impl TransportError {
+    /// One word for it, as in metrics and health reports.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Broken => "broken",
+            Self::CircuitOpen { .. } => "circuit_open",
+            Self::Connect { .. } => "connect",
+            Self::Timeout { .. } => "timeout",
+            Self::TooLarge { .. } => "too_large",
+            Self::Unsendable { .. } => "unsendable",
+        }
+    }
+}
+
 impl fmt::Display for TransportError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

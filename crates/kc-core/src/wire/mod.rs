@@ -10,6 +10,8 @@ mod request;
 
 pub use self::credentials::{BearerCredentials, CredentialsError};
 pub use self::exempt::{ExemptPathError, ExemptPaths};
+#[cfg(feature = "metrics")]
+pub(crate) use self::problem::CODES;
 pub use self::problem::Problem;
 pub use self::refusal::{Challenge, Refusal};
 pub use self::request::{Headers, RequestView};

@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::reply::{Reply, empty, json_reply, plain_error};
 use super::request::Request;
+use super::visitor;
 use crate::backchannel;
 use crate::fault::{Endpoint, Fault};
 use crate::keys::{Alg, KeyError, KeyState, Purpose};
@@ -16,11 +17,10 @@ use crate::state::State;
 
 /// Answers a control request; `path` is what follows `/_kc-dev`.
 ///
-/// Only for programs on this machine: a page in a browser, which sends `Origin` or `Sec-Fetch-Site`, is refused.
+/// Only for programs on this machine: a page in a browser is refused, its own one too, see [`visitor`].
 pub(super) async fn serve(state: &Arc<State>, request: &Request, path: &str) -> Reply {
-    let from_browser = request.header("origin").is_some() || request.header("sec-fetch-site").is_some();
-    if !request.peer.is_loopback() || from_browser {
-        return plain_error(StatusCode::FORBIDDEN, "control paths are for programs on this machine");
+    if let Err(stranger) = visitor::is_here(state, request).and_then(|()| visitor::is_program(request)) {
+        return plain_error(StatusCode::FORBIDDEN, stranger.why());
     }
     let body = match request.body.as_slice() {
         [] => Map::new(),

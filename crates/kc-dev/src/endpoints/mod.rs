@@ -20,6 +20,8 @@ pub(crate) mod reply;
 pub(crate) mod request;
 pub(crate) mod token;
 mod userinfo;
+mod visitor;
+mod workbench;
 
 use std::sync::Arc;
 
@@ -62,12 +64,16 @@ pub(crate) async fn serve(state: &Arc<State>, request: &Request) -> Result<Reply
         ("x-frame-options", "SAMEORIGIN"),
         ("x-robots-tag", "none"),
     ] {
-        reply.headers_mut().insert(name, HeaderValue::from_static(value));
+        // The page at `/` is stricter, or has a reason.
+        reply.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
     }
     Ok(reply)
 }
 
 async fn route(state: &Arc<State>, request: &Request) -> Result<Reply, Cut> {
+    if let Some(reply) = workbench::serve(state, request).await {
+        return Ok(reply);
+    }
     let path = request.path.strip_suffix('/').unwrap_or(&request.path);
     if let Some(rest) = path.strip_prefix("/_kc-dev") {
         return Ok(control::serve(state, request, rest).await);
@@ -107,6 +113,11 @@ async fn route(state: &Arc<State>, request: &Request) -> Result<Reply, Cut> {
     let method = if request.method == Method::HEAD { &Method::GET } else { &request.method };
     if !methods.contains(method) {
         return Ok(if endpoint == Endpoint::Discovery { not_found() } else { method_not_allowed() });
+    }
+    if matches!(endpoint, Endpoint::Authorize | Endpoint::LoginAction)
+        && let Err(stranger) = visitor::is_no_other_name(state, request)
+    {
+        return Ok(plain_error(StatusCode::FORBIDDEN, stranger.why()));
     }
     let (delay, fault) = state.faults.hit(endpoint);
     if !delay.is_zero() {

@@ -55,3 +55,11 @@ impl fmt::Display for KeyError {
 }
 
 impl std::error::Error for KeyError {}
+
+/// A `SubjectPublicKeyInfo` as PEM (RFC 7468, section 13).
+pub(crate) fn pem(spki: &[u8]) -> String {
+    let text = base64_simd::STANDARD.encode_to_string(spki);
+    let lines: Vec<&str> =
+        text.as_bytes().chunks(64).filter_map(|line| std::str::from_utf8(line).ok()).collect();
+    format!("-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n", lines.join("\n"))
+}

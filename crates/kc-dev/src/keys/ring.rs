@@ -176,6 +176,16 @@ impl KeyRing {
         Ok(json!({ "keys": keys }))
     }
 
+    /// Id, algorithm and state of every key that signs, the newest first; waits until all are made.
+    pub(crate) async fn listed(&self) -> Vec<(String, &'static str, KeyState)> {
+        // Those that could be made are listed.
+        drop(self.make_all().await);
+        let slots = self.slots();
+        let made = slots.iter().rev().filter_map(|slot| Some((slot, slot.key.get()?)));
+        let signing = made.filter(|(slot, _)| matches!(slot.purpose, Purpose::Sign(_)));
+        signing.map(|(slot, key)| (key.kid().to_owned(), slot.purpose.alg_name(), slot.state())).collect()
+    }
+
     /// Every asymmetric key as a component of a realm export; waits until all are made.
     pub(crate) async fn providers(&self) -> Result<Value, KeyError> {
         self.make_all().await?;

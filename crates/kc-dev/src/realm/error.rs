@@ -15,6 +15,20 @@ pub enum RealmError {
         /// Column, from 1.
         column: usize,
     },
+    /// The text is longer than any realm export that is read.
+    TooLarge {
+        /// The most that is read, in bytes.
+        most_bytes: usize,
+    },
+    /// The JSON is nested more than 127 deep.
+    TooDeep {
+        /// Line, from 1.
+        line: usize,
+        /// Column, from 1.
+        column: usize,
+    },
+    /// The text holds several realms.
+    Several,
     /// A member that the realm can't do without is absent or empty.
     Missing {
         /// Path of the member, such as `clients[3].clientId`.
@@ -44,9 +58,22 @@ impl fmt::Display for RealmError {
             Self::Json { line, column } => {
                 write!(
                     f,
-                    "the realm export is not JSON: line {line}, column {column}; export the realm again"
+                    "the realm export is not JSON: line {line}, column {column}; export the realm again: \
+                     kc.sh export --realm NAME --file FILE"
                 )
             }
+            Self::TooLarge { most_bytes } => write!(
+                f,
+                "the realm export is larger than {} MiB; export it without its users: kc.sh export --users skip",
+                most_bytes / 1024 / 1024
+            ),
+            Self::TooDeep { line, column } => write!(
+                f,
+                "the realm export is nested too deep at line {line}, column {column}: more than 127 levels; is it a realm export?"
+            ),
+            Self::Several => f.write_str(
+                "the realm export is a list of realms; give one: kc.sh export --realm NAME --file FILE",
+            ),
             Self::Missing { place } => write!(f, "the realm export lacks {place}; add it"),
             Self::Shape { place, expected } => {
                 write!(f, "the realm export is wrong at {place}: expected {expected}")

@@ -13,12 +13,16 @@ use super::{
 use crate::keys::{Alg, KeySpec};
 use crate::random::derived_uuid;
 
+/// The most of a realm export that is read: a realm of some ten thousand users. Ten times as much memory is needed meanwhile.
+pub(crate) const MOST_REALM_BYTES: usize = 32 * 1024 * 1024;
+
 pub(super) fn realm(text: &str, variable: &dyn Fn(&str) -> Option<String>) -> Result<Realm, RealmError> {
-    let mut root: Value = serde_json::from_str(text)
-        .map_err(|error| RealmError::Json { line: error.line(), column: error.column() })?;
+    let mut root: Value = parsed(text)?;
+    if root.is_array() {
+        return Err(RealmError::Several);
+    }
     placeholder::fill(&mut root, variable);
-    let builtins: Value = serde_json::from_str(builtin::SCOPES)
-        .map_err(|error| RealmError::Json { line: error.line(), column: error.column() })?;
+    let builtins: Value = parsed(builtin::SCOPES)?;
 
     let name = match root.get("realm") {
         Some(Value::String(name)) if !name.is_empty() => name.clone(),
@@ -94,6 +98,22 @@ pub(super) fn realm(text: &str, variable: &dyn Fn(&str) -> Option<String>) -> Re
         keys: loader.keys(&root)?,
         warnings: loader.warnings,
         name,
+    })
+}
+
+fn parsed(text: &str) -> Result<Value, RealmError> {
+    if text.len() > MOST_REALM_BYTES {
+        return Err(RealmError::TooLarge { most_bytes: MOST_REALM_BYTES });
+    }
+    // Some editors put this mark first.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    serde_json::from_str(text).map_err(|error| {
+        let (line, column) = (error.line(), error.column());
+        if error.to_string().starts_with("recursion limit") {
+            RealmError::TooDeep { line, column }
+        } else {
+            RealmError::Json { line, column }
+        }
     })
 }
 
@@ -434,11 +454,13 @@ pub(super) fn list<T: DeserializeOwned>(
 }
 
 fn shaped<T: DeserializeOwned>(value: Value, place: &str) -> Result<T, RealmError> {
-    serde_json::from_value(value).map_err(|error| {
+    serde_path_to_error::deserialize(value).map_err(|error| {
+        let member = error.path().to_string();
+        let place = if member == "." { place.to_owned() } else { format!("{place}, {member}") };
         // serde's message starts with the value it found, which may be a secret: keep what it wanted instead.
-        let message = error.to_string();
+        let message = error.into_inner().to_string();
         let expected = message.split_once("expected ").map_or("another shape", |(_, expected)| expected);
-        RealmError::Shape { place: place.to_owned(), expected: expected.to_owned() }
+        RealmError::Shape { place, expected: expected.to_owned() }
     })
 }
 

@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 pub use self::error::RealmError;
+pub(crate) use self::load::MOST_REALM_BYTES;
 pub(crate) use self::mapper::{JsonType, Mapper, MapperKind};
 use crate::keys::{Alg, KeySpec};
 
@@ -102,6 +103,22 @@ pub(crate) struct User {
 }
 
 impl User {
+    /// The roles that say something, as `NAME` and `CLIENT/NAME`: without those that everybody has.
+    pub(crate) fn told_roles(&self) -> Vec<String> {
+        let everybodys = |role: &&Role| match role.client.as_deref() {
+            Some(client) => builtin::CLIENTS.iter().any(|builtin| builtin.id == client),
+            None => {
+                role.name.starts_with("default-roles-") || builtin::REALM_ROLES.contains(&role.name.as_str())
+            }
+        };
+        let told = self.roles.iter().filter(|role| !everybodys(role));
+        told.map(|role| match &role.client {
+            Some(client) => format!("{client}/{}", role.name),
+            None => role.name.clone(),
+        })
+        .collect()
+    }
+
     /// Every value of an attribute; the built-in ones are attributes too.
     pub(crate) fn attribute(&self, name: &str) -> Vec<String> {
         let built_in = match name {
@@ -191,6 +208,27 @@ impl Realm {
 
     pub(crate) fn service_account(&self, client: &str) -> Option<&User> {
         self.users.values().find(|user| user.service_account_of.as_deref() == Some(client))
+    }
+
+    /// Every user who is a person: no service account.
+    pub(crate) fn people(&self) -> impl Iterator<Item = &User> {
+        self.users.values().filter(|user| user.service_account_of.is_none())
+    }
+
+    /// The ids of the clients that somebody made, and of those that every realm has.
+    pub(crate) fn client_ids(&self) -> (Vec<&str>, Vec<&str>) {
+        let ids = self.clients.keys().map(String::as_str);
+        ids.partition(|id| !builtin::CLIENTS.iter().any(|builtin| builtin.id == *id))
+    }
+
+    /// The client that a service is most likely: `api`, else the first with a secret, else the first.
+    pub(crate) fn main_client(&self) -> Option<&Client> {
+        let (own, _) = self.client_ids();
+        let own = || own.iter().filter_map(|id| self.clients.get(*id));
+        self.clients
+            .get("api")
+            .or_else(|| own().find(|client| client.secret.is_some()))
+            .or_else(|| own().next())
     }
 
     /// The name of a level of authentication: what `acr` says.

@@ -12,6 +12,8 @@ mod clients;
 mod control;
 mod faults;
 mod logins;
+mod minting;
+mod page;
 mod program;
 mod realm;
 mod sessions;

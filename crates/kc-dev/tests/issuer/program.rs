@@ -27,7 +27,7 @@ impl Running {
             command.args(["--listen", "127.0.0.1:0"]).stdout(Stdio::piped()).spawn().expect("run");
         let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
         let (mut banner, mut issuer) = (String::new(), String::new());
-        while !banner.contains("curl") {
+        while !banner.contains("page ") {
             let line = lines.next().expect("a line").expect("text");
             if let Some(found) = line.strip_prefix("issuer") {
                 issuer = found.trim().to_owned();
@@ -66,17 +66,6 @@ async fn it_serves_says_that_it_is_for_development_and_ends_well() {
     }
 }
 
-#[tokio::test]
-async fn the_curl_line_of_the_banner_works() {
-    let program = Running::start();
-    let line = program.banner.lines().find(|line| line.contains("curl")).expect("a line");
-    let words: Vec<&str> = line.split_whitespace().collect();
-    let fields: Vec<(&str, &str)> =
-        words.windows(2).filter(|pair| pair[0] == "-d").filter_map(|pair| pair[1].split_once('=')).collect();
-    let (status, answer) = send(http().post(words[2]).form(&fields)).await;
-    assert_eq!(status, 200, "{answer}");
-}
-
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn it_stays_below_30_megabytes() {
@@ -96,25 +85,26 @@ async fn it_stays_below_30_megabytes() {
 }
 
 #[test]
-fn help_and_version_are_printed() {
+fn help_is_printed() {
     let (code, help, _) = run(&["--help"]);
     assert_eq!(code, Some(0));
-    for option in ["--listen", "--realm", "--dangerously-listen-anywhere"] {
+    for option in ["--listen", "--realm"] {
         assert!(help.contains(option));
     }
-    assert_eq!(run(&["--version"]).0, Some(0));
 }
 
 #[test]
 fn what_it_can_not_do_is_one_line_and_code_2() {
     for (args, named) in [
-        (["--listen", "0.0.0.0:0"], "0.0.0.0:0"),
-        (["--listen", "here"], "here"),
-        (["--realm", "/nowhere.json"], "/nowhere.json"),
-        (["--realm", "/dev/null"], "not JSON"),
-        (["--what", "x"], "--what"),
+        (["--listen", "0.0.0.0:0"].as_slice(), "0.0.0.0:0"),
+        (&["--listen", "here"], "here"),
+        (&["--listen"], "needs a value"),
+        (&["--realm", "/nowhere.json"], "/nowhere.json"),
+        (&["--realm", "/dev/null"], "not JSON"),
+        (&["--realm", "/dev/zero"], "larger than 32 MiB"),
+        (&["--what", "x"], "--what"),
     ] {
-        let (code, _, error) = run(&args);
+        let (code, _, error) = run(args);
         assert_eq!((code, error.lines().count()), (Some(2), 1), "{error}");
         assert!(error.contains(named), "{error}");
     }

@@ -106,17 +106,52 @@ async fn a_bad_realm_is_refused_with_the_place() {
     );
     let cases = [
         (error(|realm| realm["users"] = json!({})).await, "users"),
-        (error(|realm| realm["users"][1]["enabled"] = json!("perhaps")).await, "users[1] (\"bob\")"),
-        (error(|realm| realm["clients"][3]["secret"] = json!(["hush-hush"])).await, "clients[3] (\"es256\")"),
+        (error(|realm| realm["users"][1]["enabled"] = json!("perhaps")).await, "users[1] (\"bob\"), enabled"),
+        (
+            error(|realm| realm["clients"][3]["secret"] = json!(["hush-hush"])).await,
+            "clients[3] (\"es256\"), secret",
+        ),
+        (
+            error(|realm| realm["clients"][0]["protocolMappers"][1]["config"] = json!("hush-hush")).await,
+            "clients[0] (\"api\"), protocolMappers[1].config",
+        ),
         (error(|realm| realm["clients"][0]["clientId"] = json!("")).await, "clients[0].clientId"),
         (error(|realm| realm["clients"][0]["defaultClientScopes"] = json!(["nope"])).await, "\"nope\""),
         (error(|realm| realm["users"][0]["groups"] = json!(["/nope"])).await, "users[0]"),
-        (error(|realm| realm["accessTokenLifespan"] = json!(-1)).await, "settings"),
+        (error(|realm| realm["accessTokenLifespan"] = json!(-1)).await, "settings, accessTokenLifespan"),
         (error(|realm| realm["attributes"]["acr.loa.map"] = json!("nope")).await, "acr.loa.map"),
     ];
     for (message, place) in cases {
         assert!(message.contains(place), "{message} names {place}");
         assert!(!message.contains("hush-hush"));
+    }
+}
+
+#[tokio::test]
+async fn a_list_of_realms_is_refused_and_the_command_for_one_is_named() {
+    let error = start(&json!([{ "realm": "a" }, { "realm": "b" }])).await.expect_err("refused");
+    assert!(error.to_string().contains("kc.sh export --realm"), "{error}");
+}
+
+#[tokio::test]
+async fn json_without_bottom_and_a_hundred_megabytes_are_refused_before_they_hurt() {
+    let deep = format!("{{\"realm\":{}", "[".repeat(1_000_000));
+    let error = start_text(&deep).await.expect_err("refused");
+    assert!(matches!(error, RealmError::TooDeep { line: 1, .. }), "{error}");
+    let large = format!("{{\"realm\":\"{}\"}}", "x".repeat(100 * 1024 * 1024));
+    let error = start_text(&large).await.expect_err("refused");
+    assert!(error.to_string().contains("larger than 32 MiB"), "{error}");
+    // Groups in groups as deep as JSON may be.
+    let nested = (0..40).fold(json!([]), |inner, n| json!([{ "name": format!("g{n}"), "subGroups": inner }]));
+    start(&json!({ "realm": "nested", "groups": nested })).await.expect("kc-dev starts");
+}
+
+#[tokio::test]
+async fn a_realm_file_is_read_no_further_than_a_realm_may_reach() {
+    for (file, said) in [("/dev/zero", "larger than 32 MiB"), ("/nowhere/realm.json", "/nowhere/realm.json")]
+    {
+        let error = DevIssuer::builder().realm_file(file).start().await.expect_err("refused");
+        assert!(error.to_string().contains(said), "{error}");
     }
 }
 

@@ -246,10 +246,14 @@ async fn a_minted_refresh_token_works() {
 #[tokio::test]
 async fn what_the_realm_lacks_is_named() {
     let issuer = issuer().await;
-    let user = issuer.token("nobody", "api").await;
-    assert_eq!(user, Err(MintError::UnknownUser { user: "nobody".to_owned() }));
-    let client = issuer.token("alice", "nothing").await;
-    assert_eq!(client, Err(MintError::UnknownClient { client: "nothing".to_owned() }));
+    let user = issuer.token("nobody", "api").await.expect_err("no such user");
+    assert!(matches!(&user, MintError::UnknownUser { user, .. } if user == "nobody"), "{user:?}");
+    assert!(user.to_string().contains("it has alice, bob, carol"), "{user}");
+    let client = issuer.token("alice", "nothing").await.expect_err("no such client");
+    assert!(matches!(&client, MintError::UnknownClient { client, .. } if client == "nothing"), "{client:?}");
+    assert!(client.to_string().contains("api"), "{client}");
+    let nobody = issuer.mint().client("spa").sign().await;
+    assert_eq!(nobody, Err(MintError::NoServiceAccount { client: "spa".to_owned() }));
     let scope = issuer.mint().user("alice").scope("nope").sign().await;
     assert_eq!(scope, Err(MintError::Scope { scope: "nope".to_owned() }));
     let key = issuer.mint().user("alice").key("nope").sign().await.expect_err("no such key");

@@ -78,6 +78,11 @@ impl State {
         named.into_iter().flatten().map(move |name| (issuer.clone(), name))
     }
 
+    /// Those whose time is up and that nobody has asked for since are among them.
+    fn tell(&self) {
+        kc_core::telemetry::sessions(self.sessions.len());
+    }
+
     fn put(&mut self, key: SessionKey, session: StoredSession) {
         self.take(&key);
         self.ends.insert((session.expires_at(), key));
@@ -133,6 +138,7 @@ impl SessionStore for MemorySessions {
         let mut state = self.state();
         state.make_room(self.limit, self.clock.now());
         state.put(*key, session.clone());
+        state.tell();
         Ok(())
     }
 
@@ -164,7 +170,10 @@ impl SessionStore for MemorySessions {
 
     async fn remove(&self, key: &SessionKey) -> Result<bool, StoreUnavailable> {
         let now = self.clock.now();
-        Ok(self.state().take(key).is_some_and(|session| now < session.expires_at()))
+        let mut state = self.state();
+        let taken = state.take(key);
+        state.tell();
+        Ok(taken.is_some_and(|session| now < session.expires_at()))
     }
 
     async fn remove_all(&self, issuer: &str, ended: &Ended) -> Result<u64, StoreUnavailable> {
@@ -173,7 +182,9 @@ impl SessionStore for MemorySessions {
         let keys = state.named.get(&(issuer.to_owned(), ended.into())).cloned().unwrap_or_default();
         let taken =
             keys.iter().filter_map(|key| state.take(key)).filter(|session| now < session.expires_at());
-        Ok(u64::try_from(taken.count()).unwrap_or(u64::MAX))
+        let count = taken.count();
+        state.tell();
+        Ok(u64::try_from(count).unwrap_or(u64::MAX))
     }
 
     async fn lease(&self, key: &SessionKey, holder: &str, time: Duration) -> Result<bool, StoreUnavailable> {
