@@ -67,6 +67,7 @@ pub(crate) fn check(workspace: &Workspace) -> Result<Report, Failure> {
         "tree",
         "--package",
         CORE,
+        "--all-features",
         "--edges",
         "normal,build",
         "--prefix",

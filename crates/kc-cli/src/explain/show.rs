@@ -13,6 +13,9 @@ use crate::terminal::{Paint, printable};
 /// Letters of the longest name of a step, and a blank.
 const NAME: usize = 14;
 
+/// Whether a token passes a rule, or what the service answers; `None` when the token was not accepted.
+pub(super) type Passed = Option<Result<(), Box<Refusal>>>;
+
 /// What a service answers.
 struct Answer {
     status: u16,
@@ -78,7 +81,7 @@ impl<'r> Report<'r> {
         judge: &Judge,
         looked: Looked,
         outcome: Result<(), AuthError>,
-        rules: Vec<(String, Option<Result<(), Box<Refusal>>>)>,
+        rules: Vec<(String, Passed)>,
         routes: Option<Vec<Passing<'r>>>,
     ) -> Self {
         let refused = outcome.err().map(|error| {

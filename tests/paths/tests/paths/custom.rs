@@ -93,3 +93,12 @@ fn what_the_router_of_the_example_routes_to_a_guarded_handler_was_guarded() {
     });
     holds(&runtime, &Served { address, routes: ROUTES.to_vec(), ran: RAN.clone() }, &realm);
 }
+
+#[test]
+fn the_router_of_the_example_finds_each_route_by_its_pattern() {
+    for route in crate::router::Route::ALL {
+        let path = route.pattern().replace("{id}", "7");
+        let found = crate::router::find(&path);
+        assert_eq!(found.map(|found| found.route), Some(route));
+    }
+}
