@@ -228,7 +228,7 @@ fn a_bad_realm_file_is_named_with_the_place_in_it() {
     assert!(with(&"[".repeat(100_000)).contains("nested too deep"));
     assert!(refused(&["--realm", "/nowhere/r.json"]).contains("/nowhere/r.json"));
     assert!(refused(&["--realm", "/dev/zero"]).contains("larger than 32 MiB"));
-    assert!(refused(&["--client", "nope"]).contains("it has api"));
+    assert!(refused(&["--client", "nope", "--port", "0"]).contains("it has api"));
 }
 
 #[test]
