@@ -20,6 +20,7 @@ mod process;
 mod suites;
 mod summary;
 mod test_run;
+mod test_suites;
 mod thin;
 mod tools;
 mod workspace;

@@ -1,15 +1,12 @@
 //! The suites of `cargo xtask test`, in order.
 
-use std::collections::BTreeMap;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::libtest::Report;
 use crate::process::{self, Failure, Log};
 use crate::summary::{Outcome, Row, Summary, Verdict};
-use crate::test_run::{TestRun, cargo_test};
 use crate::workspace::{Package, Workspace};
-use crate::{book, fuzz, keycloak, layers, long, package, thin, tools};
+use crate::{book, fuzz, layers, long, package, test_suites, thin, tools};
 
 /// One named group of checks.
 #[derive(Debug)]
@@ -64,47 +61,29 @@ pub(crate) const ALL: &[Suite] = &[
         about: "cargo package of each crate: licences, README, no stray file; the archives build alone",
         run: package::run,
     },
-    Suite { name: "tests", about: "unit and integration tests that need no server", run: tests },
+    Suite { name: "tests", about: "unit and integration tests that need no server", run: test_suites::tests },
     Suite {
         name: "conformance",
         about: "the conformance suite on each example, with the embedded issuer",
-        run: conformance,
+        run: test_suites::conformance,
     },
-    Suite { name: "doctests", about: "the examples in the documentation", run: doctests },
+    Suite { name: "doctests", about: "the examples in the documentation", run: test_suites::doctests },
     Suite {
         name: "keycloak",
         about: "the tests against a real Keycloak, which is started and stopped",
-        run: real_keycloak,
+        run: test_suites::real_keycloak,
     },
     Suite {
         name: "conformance-keycloak",
         about: "the same with a real Keycloak as the issuer, which is started and stopped",
-        run: conformance_on_keycloak,
+        run: test_suites::conformance_on_keycloak,
     },
     Suite {
         name: "browser",
         about: "the pages of the example services in Chromium, with a real Keycloak",
-        run: browser,
+        run: test_suites::browser,
     },
 ];
-
-/// The package whose tests all need a real Keycloak.
-const KEYCLOAK_PACKAGE: &str = "keycloak-tests";
-/// Tests of other packages that need one: an export compared with a file; broken configurations and what is said of them;
-/// logins at another device;
-/// what the embedded issuer answers, compared; and several replicas.
-const KEYCLOAK_TESTS: [(&str, &str); 5] = [
-    ("kc-cli", "diff_at_keycloak"),
-    ("kc-cli", "doctor_at_keycloak"),
-    ("kc-cli", "token_get_at_keycloak"),
-    ("kc-dev", "agrees_with_keycloak"),
-    ("replicas-tests", "replicas_at_keycloak"),
-];
-/// Services that the conformance suite judges, and the test that does it. It runs on two issuers, so not among the others.
-const SERVICES: [&str; 4] = ["actix-web-service", "axum-service", "custom-framework", "poem-service"];
-const CONFORMANCE_TEST: &str = "conformance";
-/// The package whose tests all need a real Keycloak and a browser.
-const BROWSER_PACKAGE: &str = "browser-tests";
 
 /// Which suites to run, and how.
 #[derive(Debug, PartialEq, Eq)]
@@ -306,144 +285,6 @@ pub(crate) fn deny(workspace: &Workspace, log: &mut Log) -> Result<Command, Fail
     let mut command = Command::new(tools::ensure_cargo_tool(&tools::CARGO_DENY, workspace, log)?);
     command.current_dir(&workspace.root).args(["--color", "never", "--all-features", "--locked"]);
     Ok(command)
-}
-
-fn tests(workspace: &Workspace, log: &mut Log) -> Result<Outcome, Failure> {
-    tools::ensure(&[&tools::POSTGRESQL, &tools::PROMETHEUS, &tools::REDIS], log)?;
-    let elsewhere = [KEYCLOAK_PACKAGE, BROWSER_PACKAGE];
-    let mut arguments = vec!["--workspace", "--lib", "--bins", "--examples"];
-    arguments.extend(elsewhere.iter().flat_map(|package| ["--exclude", package]));
-    // Integration tests are named one by one, because some of them need the server.
-    for package in workspace.packages.iter().filter(|package| !elsewhere.contains(&&*package.name)) {
-        for test in package.tests.iter().map(String::as_str) {
-            if !KEYCLOAK_TESTS.contains(&(&package.name, test)) && test != CONFORMANCE_TEST {
-                arguments.extend(["--test", test]);
-            }
-        }
-    }
-    let run = cargo_test(workspace, log, &arguments, None)?;
-    let packages = workspace.packages.iter().map(|package| package.name.as_str());
-    Ok(run.outcome(packages.filter(|name| !elsewhere.contains(name))))
-}
-
-fn doctests(workspace: &Workspace, log: &mut Log) -> Result<Outcome, Failure> {
-    let ran = process::run(
-        workspace.cargo().args(["test", "--workspace", "--all-features", "--no-fail-fast", "--doc"]),
-        log,
-    )?;
-    let report = Report::read(&ran.output);
-    let name = |library: &str| {
-        let named = workspace.packages.iter().find(|package| package.name.replace('-', "_") == library);
-        named.map_or(library, |package| &package.name).to_owned()
-    };
-    let tallies = report.tallies.iter().map(|(library, tally)| (name(library), *tally)).collect();
-    let issuers = BTreeMap::new();
-    let (failures, crashed) = (report.failures, report.crashed);
-    let run = TestRun { success: ran.success, tallies, issuers, failures, crashed };
-    Ok(run.outcome(std::iter::empty()))
-}
-
-fn real_keycloak(workspace: &Workspace, log: &mut Log) -> Result<Outcome, Failure> {
-    for (package, test) in KEYCLOAK_TESTS {
-        if !workspace.package(package).is_some_and(|found| found.tests.iter().any(|name| name == test)) {
-            return Err(Failure::new(format!(
-                "{package} has no test `{test}`: nothing compares it with the real server"
-            )));
-        }
-    }
-    tools::ensure(&[&tools::POSTGRESQL, &tools::REDIS], log)?;
-    let server = keycloak::start(workspace, log)?;
-    let url = Some(server.url.as_str());
-    let own = cargo_test(workspace, log, &["--package", KEYCLOAK_PACKAGE, "--lib", "--tests"], url);
-    let others = KEYCLOAK_TESTS
-        .map(|(package, test)| cargo_test(workspace, log, &["--package", package, "--test", test], url));
-    server.stop(log)?;
-    let mut run = own?;
-    for other in others {
-        let other = other?;
-        run.success &= other.success;
-        for (name, tally) in other.tallies {
-            run.tallies.entry(name).or_default().add(tally);
-        }
-        run.failures.extend(other.failures);
-        run.crashed.extend(other.crashed);
-    }
-    let packages = KEYCLOAK_TESTS.iter().map(|(package, _)| *package);
-    let mut outcome = run.outcome(packages.chain([KEYCLOAK_PACKAGE]));
-    let mut findings = Vec::new();
-    for (name, tally) in &outcome.tests {
-        if tally.passed + tally.failed == 0 {
-            findings.push(format!("{name} ran no test against the real server"));
-        }
-    }
-    for finding in findings {
-        outcome.also(finding);
-    }
-    Ok(outcome)
-}
-
-fn browser(workspace: &Workspace, log: &mut Log) -> Result<Outcome, Failure> {
-    tools::ensure(&[&tools::BROWSER], log)?;
-    let server = keycloak::start(workspace, log)?;
-    let run = cargo_test(workspace, log, &["--package", BROWSER_PACKAGE, "--tests"], Some(&server.url));
-    server.stop(log)?;
-    let outcome = run?.outcome([BROWSER_PACKAGE].into_iter());
-    if outcome.tests.iter().all(|(_, tally)| tally.passed + tally.failed == 0) {
-        return Ok(Outcome::failed("no test ran in the browser".to_owned()));
-    }
-    Ok(outcome)
-}
-
-fn conformance(workspace: &Workspace, log: &mut Log) -> Result<Outcome, Failure> {
-    conformance_with(workspace, log, None)
-}
-
-fn conformance_on_keycloak(workspace: &Workspace, log: &mut Log) -> Result<Outcome, Failure> {
-    let server = keycloak::start(workspace, log)?;
-    let outcome = conformance_with(workspace, log, Some(&server.url));
-    server.stop(log)?;
-    outcome
-}
-
-/// The suite on each service: with the Keycloak there, or with the embedded issuer.
-fn conformance_with(
-    workspace: &Workspace,
-    log: &mut Log,
-    keycloak: Option<&str>,
-) -> Result<Outcome, Failure> {
-    let mut arguments = Vec::new();
-    for service in SERVICES {
-        let has_test = |package: &Package| package.tests.iter().any(|test| test == CONFORMANCE_TEST);
-        if !workspace.package(service).is_some_and(has_test) {
-            return Err(Failure::new(format!("{service} has no test `{CONFORMANCE_TEST}`")));
-        }
-        arguments.extend(["--package", service]);
-    }
-    arguments.extend(["--test", CONFORMANCE_TEST]);
-    let run = cargo_test(workspace, log, &arguments, keycloak)?;
-    let expected = match keycloak {
-        Some(url) => format!(" at {url}"),
-        None => "the embedded issuer".to_owned(),
-    };
-    let mut findings = Vec::new();
-    for service in SERVICES {
-        let issuer = run.issuers.get(service).map_or("no issuer", String::as_str);
-        if !issuer.ends_with(&expected) {
-            findings.push(format!("{service} was to run on{expected}, but ran on {issuer}"));
-        }
-    }
-    let issuer = run.issuers.values().next().cloned().unwrap_or_default();
-    let mut outcome = run.outcome(SERVICES.into_iter());
-    outcome.count = format!("{} with {issuer}", outcome.count);
-    for (service, tally) in &outcome.tests {
-        if tally.passed + tally.failed == 0 {
-            findings.push(format!("{service} ran no case"));
-        }
-    }
-    for finding in findings {
-        outcome.also(finding);
-    }
-    Ok(outcome)
 }
 
 pub(crate) fn verdict(success: bool, otherwise: &str, count: String) -> Outcome {

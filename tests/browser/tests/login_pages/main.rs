@@ -1,6 +1,6 @@
 //! What people do who log in, in Chromium: at each example service, with the development issuer and with a real Keycloak.
 //!
-//! `cargo test -p browser-tests --test login`, parts of names behind `--` for some of it. Pictures of how each case ends, and
+//! `cargo test -p browser-tests --test login_pages`, parts of names behind `--` for some of it. Pictures of how each case ends, and
 //! of what is worth looking at on the way, are in `target/browser-screenshots`.
 
 #![expect(
