@@ -225,7 +225,7 @@ impl Admin<'_> {
         match (status, self.access) {
         (StatusCode::FORBIDDEN, Access::Client { id, .. }) => format!(
             "the service account of {id:?} may not {what} (403): it lacks the role {role} of realm-management. Give it \
-             {roles}: Clients > {id} > Service accounts roles > Assign role > Client roles"
+             {roles}: Clients > {id} > Service account roles > Assign role > Client roles"
         ),
         (StatusCode::FORBIDDEN, Access::Token(_)) => format!(
             "whoever the admin token is for may not {what} (403): they lack the role {role} of realm-management. Give them \

@@ -42,7 +42,7 @@ pub(crate) fn command() -> Command {
              realm-management that are needed: view-realm and view-clients, and manage-authorization when KEYCLOAK_AUTHORIZATION_CONFIG is\n\
              set. Best is a client for nothing else:\n  \
              1. Clients > Create client: Client ID kc-doctor; Client authentication on, all flows off but Service account roles\n  \
-             2. its tab Service accounts roles > Assign role > Client roles: those above, of realm-management\n  \
+             2. its tab Service account roles > Assign role > Client roles: those above, of realm-management\n  \
              3. its tab Credentials: the secret, into a file that only you can read\n  \
              4. kc doctor --admin-client kc-doctor --admin-secret-file FILE",
         )

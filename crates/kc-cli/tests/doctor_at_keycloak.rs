@@ -443,10 +443,7 @@ async fn an_administrator_who_may_not_look(scene: &Scene) {
     let run = scene.doctor(&["--json"], &own);
     let (names, words) = found(&run);
     assert!(!names.is_empty() && names.iter().all(|name| name == "admin-access warning"), "{names:?}");
-    assert!(
-        words.contains("view-realm") && words.contains("Service accounts roles > Assign role"),
-        "{words}"
-    );
+    assert!(words.contains("view-realm") && words.contains("Service account roles > Assign role"), "{words}");
     let wrong = [("KEYCLOAK_ADMIN_CLIENT_SECRET", "wrong-secret")];
     let (names, words) = found(&scene.doctor(&["--json"], &wrong));
     assert_eq!(names, ["admin-access warning"]);

@@ -103,9 +103,6 @@ async fn try_start() -> Result<Started, String> {
     let login = Login::new(&keycloak, &settings, stores, LoginOptions::default());
     let login = login.map_err(|error| error.to_string())?;
     let keycloak = login.protect(keycloak);
-    for warning in settings.warnings() {
-        tracing::warn!("{warning}");
-    }
     if settings.users_database().is_none() {
         tracing::warn!(
             "USERS_DATABASE is not set: local users are in memory, and gone when this service ends"

@@ -46,7 +46,7 @@ pub(crate) fn command() -> Command {
              Keycloak shows an export to those who have two roles of its client realm-management: view-clients, to find the client, and\n\
              manage-authorization (view-authorization is not enough, although nothing is changed). Best is a client for nothing else:\n  \
              1. Clients > Create client: Client ID kc-diff; Client authentication on, all flows off but Service account roles\n  \
-             2. its tab Service accounts roles > Assign role > Client roles: realm-management view-clients and manage-authorization\n  \
+             2. its tab Service account roles > Assign role > Client roles: realm-management view-clients and manage-authorization\n  \
              3. its tab Credentials: the secret, into a file that only you can read\n  \
              4. kc authz diff --live --admin-client kc-diff --admin-secret-file FILE authorization-config.json\n\
              Without any of the options and variables for it the service's own client asks, with KEYCLOAK_CLIENT_SECRET.",

@@ -195,6 +195,9 @@ impl KeycloakBuilder {
         let realms =
             std::iter::once((settings, self.keys)).chain(self.others.iter().map(|other| (other, None)));
         for (n, (settings, keys)) in realms.enumerate() {
+            for warning in settings.warnings() {
+                tracing::warn!(target: "kc", "{warning}");
+            }
             let transport = if n == 0 {
                 Arc::clone(&transport)
             } else {

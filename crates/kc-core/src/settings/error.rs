@@ -7,7 +7,7 @@ use std::fmt;
 ///
 /// `Display` is one line: which setting, its defect, the remedy. It quotes a bad value only where that cannot be a
 /// secret, escaped and cut at 80 characters.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Eq, PartialEq)]
 pub struct SettingsError {
     setting: String,
     problem: Problem,
@@ -46,6 +46,13 @@ impl SettingsError {
 impl fmt::Display for SettingsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}: {}", self.setting, self.problem.what, self.problem.remedy)
+    }
+}
+
+/// The same: a `main` that returns the error shows this.
+impl fmt::Debug for SettingsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 
