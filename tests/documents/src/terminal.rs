@@ -222,9 +222,17 @@ impl Terminal {
         // `-a`: what a block sets, the next one finds.
         shell.arg(format!("set -a; . ~/variables; cd \"$(cat ~/folder)\"; set -euo pipefail\n{script}"));
         shell.stdin(Stdio::null()).env_clear();
-        for name in
-            ["CARGO_HOME", "RUSTUP_HOME", "LANG", "CARGO_BUILD_JOBS", "CARGO_INCREMENTAL", "RUSTFLAGS"]
-        {
+        // Without the toolchain's name rustup takes the one that a dependency's own folder names, and installs it.
+        for name in [
+            "CARGO_HOME",
+            "RUSTUP_HOME",
+            "RUSTUP_TOOLCHAIN",
+            "RUSTUP_AUTO_INSTALL",
+            "LANG",
+            "CARGO_BUILD_JOBS",
+            "CARGO_INCREMENTAL",
+            "RUSTFLAGS",
+        ] {
             if let Some(value) = std::env::var_os(name) {
                 shell.env(name, value);
             }
