@@ -19,14 +19,9 @@ mod service;
 
 pub use browser::Browser;
 pub use prometheus::{Prometheus, promtool};
-pub use service::{Answer, Ended, Service};
+pub use service::{Ended, Service};
 pub use test_servers::PATIENCE;
-
-/// A client that follows no redirect.
-pub(crate) fn http() -> reqwest::Client {
-    let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy();
-    http.timeout(PATIENCE).build().unwrap()
-}
+pub use test_servers::browsing::Answer;
 
 /// A file of this repository's documentation.
 #[must_use]

@@ -8,10 +8,9 @@ use std::time::{Duration, Instant, SystemTime};
 use reqwest::Client;
 use serde_json::Value;
 use tempfile::TempDir;
-use test_servers::free_port;
+use test_servers::browsing::http;
+use test_servers::{PATIENCE, free_port};
 use url::form_urlencoded;
-
-use crate::{PATIENCE, http};
 
 /// A Prometheus that scrapes one target. Killed when dropped.
 #[derive(Debug)]

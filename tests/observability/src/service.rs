@@ -7,9 +7,8 @@ use std::time::{Duration, Instant};
 use reqwest::{Method, RequestBuilder};
 use serde_json::Value;
 use tempfile::TempDir;
-use test_servers::{Programs, Signal, signal};
-
-use crate::{PATIENCE, http};
+use test_servers::browsing::{Answer, http};
+use test_servers::{PATIENCE, Programs, Signal, signal};
 
 const SERVICE: &str = "axum-service";
 static PROGRAMS: Programs = Programs::named(&[SERVICE]);
@@ -31,31 +30,6 @@ pub struct Ended {
     pub code: Option<i32>,
     /// What it said on standard error.
     pub stderr: String,
-}
-
-/// What came back.
-#[derive(Clone, Debug)]
-pub struct Answer {
-    /// The status.
-    pub status: u16,
-    /// The member `code` of a problem; empty for others.
-    pub code: String,
-    /// The body.
-    pub body: String,
-    /// The header lines.
-    pub headers: reqwest::header::HeaderMap,
-}
-
-impl Answer {
-    /// Sends the request.
-    pub async fn of(request: RequestBuilder) -> Self {
-        let answer = request.send().await.unwrap();
-        let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
-        let body = answer.text().await.unwrap();
-        let problem: Value = serde_json::from_str(&body).unwrap_or_default();
-        let code = problem["code"].as_str().unwrap_or_default().to_owned();
-        Self { status, code, body, headers }
-    }
 }
 
 impl Service {

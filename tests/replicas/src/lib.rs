@@ -20,10 +20,11 @@ mod relay;
 mod replica;
 mod stack;
 
-pub use browser::{Answer, Browser};
+pub use browser::Browser;
 pub use relay::Relay;
 pub use replica::{Ended, Replica};
 pub use stack::{Settings, Stack, demo_realm, settings};
+pub use test_servers::browsing::Answer;
 pub use test_servers::{PATIENCE, Postgres, Redis, free_port};
 
 /// What browsers call the service, whichever process answers.

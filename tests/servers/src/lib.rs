@@ -6,6 +6,7 @@
 //! | a Redis | [`Redis`] |
 //! | programs of this workspace, as they are now | [`Programs`] |
 //! | a process to stop, go on, end | [`signal`] |
+//! | to log in as a browser does | [`browsing`] |
 //! | something between two that speak HTTP | [`relayed`] |
 
 #![expect(
@@ -15,6 +16,7 @@
     reason = "all of this is called by tests only, and a panic is how a test fails"
 )]
 
+pub mod browsing;
 mod postgres;
 mod programs;
 mod redis;

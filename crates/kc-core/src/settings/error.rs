@@ -122,6 +122,7 @@ mod tests {
     fn the_message_is_setting_defect_remedy() {
         let error = SettingsError::new("LISTEN", Problem::malformed("has no port", "write 127.0.0.1:8000"));
         assert_eq!(error.to_string(), "LISTEN has no port: write 127.0.0.1:8000");
+        assert_eq!(format!("{error:?}"), error.to_string(), "a main that returns it shows the sentence");
         assert_eq!(
             (error.setting(), error.defect(), error.remedy()),
             ("LISTEN", Defect::Malformed, "write 127.0.0.1:8000")

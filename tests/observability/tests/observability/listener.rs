@@ -34,6 +34,14 @@ async fn metrics_and_health_are_at_their_own_address_and_never_where_callers_com
 }
 
 #[tokio::test]
+async fn what_is_odd_about_the_settings_is_in_the_log_once() {
+    let service = Service::start(&[("KEYCLOAK_AUDIENSE", "hidden")]).await.unwrap();
+    let said = service.stderr();
+    let lines: Vec<_> = said.lines().filter(|line| line.contains("KEYCLOAK_AUDIENSE")).collect();
+    assert!(matches!(&lines[..], [line] if line.contains("WARN") && !line.contains("hidden")), "{said}");
+}
+
+#[tokio::test]
 async fn a_service_without_keys_is_alive_and_not_ready() {
     let issuer = DevIssuer::builder().shared_keys().start().await.unwrap();
     issuer.fault(Endpoint::Certs, Fault::Status(500));

@@ -152,8 +152,8 @@ async fn a_real_prometheus_and_the_audit_have_what_was_sent_and_no_secret() {
     assert_eq!(tallied_text(&service.operator("/metrics").await.body, "kc_sessions"), Some(1.0));
     assert_eq!(browser.log_out(&service).await.status, 302);
     sent.count("/", "none");
-    sent.secrets.extend_from_slice(browser.secrets());
-    assert!(browser.secrets().len() > 3);
+    sent.secrets.extend(browser.secrets().map(str::to_owned));
+    assert!(browser.secrets().count() > 3);
     let failed =
         browser.visit(&service, "/oidc/callback?code=stolen-code-of-somebody&state=made-up-state").await;
     assert_eq!(failed.status, 400);
@@ -217,9 +217,16 @@ async fn a_real_prometheus_and_the_audit_have_what_was_sent_and_no_secret() {
     let (fine, said) = promtool(&["check", "metrics"], &service.operator("/metrics").await.body);
     assert!(fine, "{said}");
     let (events, said) = service.stop();
+    let page = doc("observability.md");
     let mut recorded: BTreeMap<Decision, u64> = BTreeMap::new();
     for event in &events {
         assert_eq!(event.as_object().unwrap().keys().count(), 15, "{event}");
+        for member in event.as_object().unwrap().keys() {
+            assert!(
+                page.contains(&format!("| `{member}` |")),
+                "docs/observability.md does not name {member}"
+            );
+        }
         let text = |name: &str| event[name].as_str().unwrap_or("none").to_owned();
         if event["event"] == "access" {
             *recorded.entry((text("route"), text("decision"), text("code"))).or_default() += 1;
