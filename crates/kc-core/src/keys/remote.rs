@@ -19,17 +19,23 @@
 //! brings a document without a usable key, changes nothing either. A good one replaces all keys at once, so that a
 //! key which Keycloak no longer lists is dead. The same keys in another order are the same set.
 
+mod fetch;
+mod health;
+
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, TryLockError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, TryLockError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use http::{Method, Request, Uri};
+use http::Uri;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use self::fetch::{Failure, Fetch};
+pub(crate) use self::health::Holding;
+pub use self::health::KeyHealth;
 use super::jwk::{self, ParsedJwks};
 use super::set::KeySet;
 use super::{KeySource, KeysUnavailable, Refresh};
@@ -59,21 +65,6 @@ impl Default for RemoteKeysOptions {
             timeout: Duration::from_secs(5),
         }
     }
-}
-
-/// How good the keys are, for a readiness report; the worse is the greater.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-#[non_exhaustive]
-pub enum KeyHealth {
-    /// Fetched within the TTL.
-    Fresh,
-    /// Older than the TTL: serving while the server cannot be asked.
-    Stale {
-        /// Since they were fetched.
-        age: Duration,
-    },
-    /// None to serve with.
-    Missing,
 }
 
 /// A [`KeySource`] that asks a JWKS endpoint (RFC 7517 §5). Needs a Tokio runtime.
@@ -141,35 +132,6 @@ struct Control {
     background_from: Option<Instant>,
 }
 
-/// Why a fetch failed.
-#[derive(Clone)]
-struct Failure {
-    /// A word for it, which is told to others.
-    code: &'static str,
-    /// For the log.
-    reason: String,
-}
-
-impl Failure {
-    fn new(code: &'static str, reason: impl Into<String>) -> Self {
-        Self { code, reason: reason.into() }
-    }
-
-    fn given_up() -> Self {
-        Self::new("given_up", "the fetch was given up")
-    }
-}
-
-/// What is held, for a health report.
-#[derive(Clone, Debug)]
-pub(crate) struct Holding {
-    pub(crate) health: KeyHealth,
-    /// How many, since when, and their generation; `None` when there are none to serve with.
-    pub(crate) keys: Option<(usize, Duration, u64)>,
-    /// Why the last fetch failed, if it did: a word for it.
-    pub(crate) last_error: Option<&'static str>,
-}
-
 #[derive(Clone)]
 struct InFlight {
     done: watch::Receiver<bool>,
@@ -209,25 +171,6 @@ impl RemoteKeys {
             self.shared.join_or_start(&mut control, false)
         };
         self.shared.wait(waiting).await.map(drop)
-    }
-
-    /// How good the keys are.
-    #[must_use]
-    pub fn health(&self) -> KeyHealth {
-        match self.shared.serving() {
-            None => KeyHealth::Missing,
-            Some(held) if held.fetched_at.elapsed() < self.shared.options.ttl => KeyHealth::Fresh,
-            Some(held) => KeyHealth::Stale { age: held.fetched_at.elapsed() },
-        }
-    }
-}
-
-impl RemoteKeys {
-    pub(crate) fn holding(&self) -> Holding {
-        let keys = self.shared.serving();
-        let keys = keys.map(|held| (held.set.keys().len(), held.fetched_at.elapsed(), held.set.generation()));
-        let last_error = self.shared.lock().last_failure.as_ref().map(|failure| failure.code);
-        Holding { health: self.health(), keys, last_error }
     }
 }
 
@@ -360,14 +303,16 @@ impl Shared {
         control.in_flight = Some(in_flight.clone());
         // The task owns what it needs, and not the source: when nobody holds that any more, it has nobody to tell.
         let fetch = Fetch {
-            shared: Arc::downgrade(self),
             transport: Arc::clone(&self.transport),
             uri: self.uri.clone(),
             timeout: self.options.timeout,
-            number,
         };
+        let source = Arc::downgrade(self);
         tokio::spawn(carried(async move {
-            fetch.run().await;
+            let result = fetch.run().await;
+            if let Some(source) = source.upgrade() {
+                source.fetched(number, result);
+            }
             // The receivers may all be gone; the keys are there for the next.
             let _ = tell.send(true);
         }));
@@ -510,48 +455,6 @@ impl Control {
             None => "they were not asked for yet".to_owned(),
         };
         KeysUnavailable { retry_after, reason }
-    }
-}
-
-/// One request to the JWKS endpoint.
-struct Fetch {
-    shared: Weak<Shared>,
-    transport: Arc<dyn Transport>,
-    uri: Uri,
-    timeout: Duration,
-    number: u64,
-}
-
-impl Fetch {
-    async fn run(self) {
-        let result = match tokio::time::timeout(self.timeout, self.ask()).await {
-            Ok(result) => result,
-            Err(_) => {
-                let reason = format!("no whole answer within {} ms", self.timeout.as_millis());
-                Err(Failure::new("timeout", reason))
-            }
-        };
-        if let Some(shared) = self.shared.upgrade() {
-            shared.fetched(self.number, result);
-        }
-    }
-
-    async fn ask(&self) -> Result<Bytes, Failure> {
-        let request = Request::builder()
-            .method(Method::GET)
-            .uri(&self.uri)
-            .header(http::header::ACCEPT, "application/json")
-            .body(Bytes::new())
-            .map_err(|error| Failure::new("unsendable", error.to_string()))?;
-        let answer = self.transport.send(request).await;
-        let answer = answer.map_err(|error| Failure::new(error.code(), error.to_string()))?;
-        match answer.status() {
-            http::StatusCode::OK => Ok(answer.into_body()),
-            status if status.is_redirection() => {
-                Err(Failure::new("redirect", format!("it answers {status}, and no redirect is followed")))
-            }
-            status => Err(Failure::new("status", format!("it answers {status}"))),
-        }
     }
 }
 
