@@ -41,7 +41,7 @@ impl SecondKeycloak {
     /// authority.
     pub async fn up_with_tls(authority: &Authority) -> Self {
         let second = Self::down().await;
-        let mut start = script("start.sh");
+        let mut start = start();
         start.env("KC_TLS", authority.folder());
         tokio::task::spawn_blocking(|| run(start)).await.unwrap();
         second
@@ -62,7 +62,7 @@ impl SecondKeycloak {
     /// Starts it, if it does not run; 10 to 30 s.
     pub async fn start(&self) {
         assert!(self.keeper.is_some());
-        tokio::task::spawn_blocking(|| run(script("start.sh"))).await.unwrap();
+        tokio::task::spawn_blocking(|| run(start())).await.unwrap();
     }
 
     /// Its realm.
@@ -113,6 +113,8 @@ fn keep() -> Child {
         .args(["-c", "cat >/dev/null; exec bash \"$1\"", "keeper"])
         .arg(folder().join("stop.sh"))
         .env("KC_PORT", PORT.to_string())
+        // It may come to it when the next tests have started theirs.
+        .env("KC_OWNER", std::process::id().to_string())
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .process_group(0)
@@ -129,6 +131,12 @@ fn signal(name: &str) -> Command {
 fn script(name: &str) -> Command {
     let mut command = Command::new("bash");
     command.arg(folder().join(name)).env("KC_PORT", PORT.to_string()).stdout(Stdio::null());
+    command
+}
+
+fn start() -> Command {
+    let mut command = script("start.sh");
+    command.env("KC_OWNER", std::process::id().to_string());
     command
 }
 
