@@ -80,10 +80,9 @@ impl<'a> BearerCredentials<'a> {
         const PREFIX: usize = "Bearer ".len();
         let (value, repeated) = headers.authorization()?;
         let (scheme, token) = value.split_at_checked(PREFIX)?;
-        if repeated || !scheme.eq_ignore_ascii_case(b"Bearer ") {
-            return None;
-        }
-        Some(token)
+        // As most write it, in one comparison.
+        let bearer = scheme == b"Bearer " || scheme.eq_ignore_ascii_case(b"Bearer ");
+        (bearer && !repeated).then_some(token)
     }
 
     /// The token. Every call is a place to look at in a review.

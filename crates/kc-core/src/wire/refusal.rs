@@ -18,6 +18,12 @@ use crate::uma::TicketChallenge;
 /// A refusal, ready to be sent.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Refusal {
+    // Boxed: every decision has room for one, and most allow.
+    parts: Box<Parts>,
+}
+
+#[derive(Clone, Debug, Eq, PartialEq)]
+struct Parts {
     status: StatusCode,
     code: &'static str,
     detail: Cow<'static, str>,
@@ -50,19 +56,28 @@ impl Challenge {
 
 impl Refusal {
     fn new(status: StatusCode, code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self {
-            status,
-            code,
-            detail: detail.into(),
-            challenge: None,
-            ticket: None,
-            retry_after: None,
-            allow: None,
-        }
+        let (detail, challenge, ticket, retry_after, allow) = (detail.into(), None, None, None, None);
+        Self { parts: Box::new(Parts { status, code, detail, challenge, ticket, retry_after, allow }) }
     }
 
-    fn with_challenge(self, challenge: Challenge) -> Self {
-        Self { challenge: Some(challenge), ..self }
+    fn with_challenge(mut self, challenge: Challenge) -> Self {
+        self.parts.challenge = Some(challenge);
+        self
+    }
+
+    fn with_ticket(mut self, ticket: TicketChallenge) -> Self {
+        self.parts.ticket = Some(ticket);
+        self
+    }
+
+    fn with_retry_after(mut self, after: Duration) -> Self {
+        self.parts.retry_after = Some(after);
+        self
+    }
+
+    fn with_allow(mut self, methods: String) -> Self {
+        self.parts.allow = Some(methods);
+        self
     }
 
     fn invalid_token(code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
@@ -72,36 +87,36 @@ impl Refusal {
     /// The HTTP status.
     #[must_use]
     pub fn status(&self) -> StatusCode {
-        self.status
+        self.parts.status
     }
 
     /// The stable code.
     #[must_use]
     pub fn code(&self) -> &'static str {
-        self.code
+        self.parts.code
     }
 
     /// What the response asks the caller for, if it asks for credentials.
     #[must_use]
     pub fn challenge(&self) -> Option<&Challenge> {
-        self.challenge.as_ref()
+        self.parts.challenge.as_ref()
     }
 
     /// What the caller is told to take to Keycloak for a permission, if they are.
     #[must_use]
     pub fn ticket(&self) -> Option<&TicketChallenge> {
-        self.ticket.as_ref()
+        self.parts.ticket.as_ref()
     }
 
     /// What the caller is told.
     #[must_use]
     pub fn detail(&self) -> &str {
-        &self.detail
+        &self.parts.detail
     }
 
     /// Whether it asks for credentials, or for other ones.
     pub(super) fn is_challenge(&self) -> bool {
-        self.challenge.is_some() || self.ticket.is_some()
+        self.parts.challenge.is_some() || self.parts.ticket.is_some()
     }
 
     /// The response to this request: as [`to_response`](Self::to_response), or to a gRPC call one that gRPC clients
@@ -116,20 +131,22 @@ impl Refusal {
     /// The response: `application/problem+json`, with the challenge in the name of `realm`.
     #[must_use]
     pub fn to_response(&self, realm: &str) -> Response<Bytes> {
-        let problem = Problem::new(self.status.as_u16(), self.code, self.detail.as_ref());
+        let problem = Problem::new(self.parts.status.as_u16(), self.parts.code, self.parts.detail.as_ref());
         // A struct of strings and a number always serialises.
         let body = serde_json::to_vec(&problem).unwrap_or_default();
         let mut response = Response::new(Bytes::from(body));
-        *response.status_mut() = self.status;
+        *response.status_mut() = self.parts.status;
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        if let Some(challenge) = self.challenge.as_ref().and_then(|challenge| self.header(challenge, realm)) {
+        if let Some(challenge) =
+            self.parts.challenge.as_ref().and_then(|challenge| self.header(challenge, realm))
+        {
             headers.insert(WWW_AUTHENTICATE, challenge);
         }
-        if let Some(challenge) = self.ticket.as_ref().and_then(|ticket| uma(ticket, realm)) {
+        if let Some(challenge) = self.parts.ticket.as_ref().and_then(|ticket| uma(ticket, realm)) {
             headers.append(WWW_AUTHENTICATE, challenge);
         }
-        if let Some(after) = self.retry_after {
+        if let Some(after) = self.parts.retry_after {
             // Whole seconds (RFC 9110 §10.2.3), rounded up: never too early.
             headers.insert(
                 RETRY_AFTER,
@@ -137,6 +154,7 @@ impl Refusal {
             );
         }
         if let Some(allow) = self
+            .parts
             .allow
             .as_deref()
             .filter(|allow| !allow.is_empty())
@@ -153,7 +171,7 @@ impl Refusal {
         // Writing into a string does not fail; if it did, there would be no challenge rather than half of one.
         if let Some(error) = challenge.error {
             parameter("error", error).ok()?;
-            parameter("error_description", &self.detail).ok()?;
+            parameter("error_description", &self.parts.detail).ok()?;
         }
         if let Some(scope) = &challenge.scope {
             parameter("scope", scope).ok()?;
@@ -194,14 +212,12 @@ impl fmt::Display for Quoted<'_> {
 impl From<AuthError> for Refusal {
     fn from(error: AuthError) -> Self {
         match error {
-            AuthError::Authorization { .. } => Self {
-                retry_after: Some(Duration::from_secs(1)),
-                ..Self::new(
-                    StatusCode::SERVICE_UNAVAILABLE,
-                    "authorization_unavailable",
-                    "Keycloak cannot be asked about a permission",
-                )
-            },
+            AuthError::Authorization { .. } => Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "authorization_unavailable",
+                "Keycloak cannot be asked about a permission",
+            )
+            .with_retry_after(Duration::from_secs(1)),
             AuthError::BadParameter { detail } => {
                 Self::new(StatusCode::BAD_REQUEST, "invalid_request", detail)
             }
@@ -223,39 +239,33 @@ impl From<AuthError> for Refusal {
                 "introspection_unavailable",
                 "Failed to reach Keycloak introspection endpoint",
             ),
-            AuthError::Keys(error) => Self {
-                retry_after: Some(error.retry_after),
-                ..Self::new(
-                    StatusCode::SERVICE_UNAVAILABLE,
-                    "keys_unavailable",
-                    "Keycloak's keys are not available",
-                )
-            },
-            AuthError::Login { .. } => Self {
-                retry_after: Some(Duration::from_secs(1)),
-                ..Self::new(
-                    StatusCode::SERVICE_UNAVAILABLE,
-                    "login_unavailable",
-                    "Keycloak cannot be reached to renew the session",
-                )
-            },
-            AuthError::MethodNotAllowed { allow } => Self {
-                allow: Some(allow),
-                ..Self::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "Method not allowed")
-            },
+            AuthError::Keys(error) => Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "keys_unavailable",
+                "Keycloak's keys are not available",
+            )
+            .with_retry_after(error.retry_after),
+            AuthError::Login { .. } => Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "login_unavailable",
+                "Keycloak cannot be reached to renew the session",
+            )
+            .with_retry_after(Duration::from_secs(1)),
+            AuthError::MethodNotAllowed { allow } => {
+                Self::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "Method not allowed")
+                    .with_allow(allow)
+            }
             AuthError::NotAuthenticated => {
                 Self::new(StatusCode::UNAUTHORIZED, "not_authenticated", "Not authenticated")
                     .with_challenge(Challenge::default())
             }
             AuthError::NotFound => Self::new(StatusCode::NOT_FOUND, "not_found", "Not found"),
-            AuthError::PermissionTicket(ticket) => Self {
-                ticket: Some(ticket),
-                ..Self::new(
-                    StatusCode::UNAUTHORIZED,
-                    "permission_required",
-                    "A permission is missing: take the ticket to Keycloak",
-                )
-            },
+            AuthError::PermissionTicket(ticket) => Self::new(
+                StatusCode::UNAUTHORIZED,
+                "permission_required",
+                "A permission is missing: take the ticket to Keycloak",
+            )
+            .with_ticket(ticket),
             AuthError::ServiceToken { .. } => Self::new(
                 StatusCode::BAD_GATEWAY,
                 "service_token_unavailable",
@@ -265,24 +275,20 @@ impl From<AuthError> for Refusal {
                 Self::new(StatusCode::UNAUTHORIZED, "session_expired", "The session is over")
                     .with_challenge(Challenge::default())
             }
-            AuthError::SessionStore { .. } => Self {
-                retry_after: Some(Duration::from_secs(1)),
-                ..Self::new(
-                    StatusCode::SERVICE_UNAVAILABLE,
-                    "session_store_unavailable",
-                    "The store of sessions is not available",
-                )
-            },
+            AuthError::SessionStore { .. } => Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "session_store_unavailable",
+                "The store of sessions is not available",
+            )
+            .with_retry_after(Duration::from_secs(1)),
             AuthError::Token(error) => Self::invalid_token(error.code(), error.public_detail()),
             AuthError::UnknownUser => Self::invalid_token("user_unknown", "User does not exist"),
-            AuthError::Users { .. } => Self {
-                retry_after: Some(Duration::from_secs(1)),
-                ..Self::new(
-                    StatusCode::SERVICE_UNAVAILABLE,
-                    "session_store_unavailable",
-                    "The store of local users is not available",
-                )
-            },
+            AuthError::Users { .. } => Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "session_store_unavailable",
+                "The store of local users is not available",
+            )
+            .with_retry_after(Duration::from_secs(1)),
         }
     }
 }
