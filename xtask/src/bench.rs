@@ -29,6 +29,7 @@ pub(crate) fn run(workspace: &Workspace, quick: bool) -> Result<bool, Failure> {
     }
     report.heading("What grows with what");
     report.table(workspace.cargo().args(["bench", "-p", "kc-core", "--bench", "growth"]))?;
+    report.table(workspace.cargo().args(["bench", "-p", "kc-login", "--bench", "sessions"]))?;
     report.heading("An offline decision by Authorization Services");
     report.table(workspace.cargo().args(["bench", "-p", "kc-core", "--bench", "policy"]))?;
 
@@ -47,6 +48,9 @@ pub(crate) fn run(workspace: &Workspace, quick: bool) -> Result<bool, Failure> {
         report.heading("The same, counted outside the kernel: instructions and allocations");
         report.table(&mut load(&["--instructions"], &[]))?;
     }
+
+    report.heading("Good requests while bad tokens come");
+    report.table(&mut load(&["--flood", "--seconds", "2", "--rounds", own], &[]))?;
 
     report.heading("Other libraries on axum, the same way");
     let peers = peers(workspace, &mut report.log)?;

@@ -22,22 +22,22 @@ struct Run {
 
 /// Something to put load on.
 #[derive(Debug)]
-struct Case<'a> {
-    what: &'static str,
-    server: &'a Server,
-    tokens: &'a Path,
+pub(crate) struct Case<'a> {
+    pub(crate) what: &'static str,
+    pub(crate) server: &'a Server,
+    pub(crate) tokens: &'a Path,
     /// The case without protection that it is compared to.
-    plain: usize,
+    pub(crate) plain: usize,
 }
 
 /// What a round has shown.
 #[derive(Clone, Copy, Debug)]
-struct Round {
+pub(crate) struct Round {
     /// CPU time of a request, in microseconds.
-    cpu: f64,
-    per_second: f64,
-    p50: u32,
-    p99: u32,
+    pub(crate) cpu: f64,
+    pub(crate) per_second: f64,
+    pub(crate) p50: u32,
+    pub(crate) p99: u32,
 }
 
 /// Tokens in rotation, which the service does not look at: it speaks about one caller.
@@ -115,13 +115,13 @@ pub(crate) fn measure(setting: &Setting, subjects: &[Subject], effort: &Effort) 
     Ok(())
 }
 
-fn median(of: &mut [f64]) -> f64 {
+pub(crate) fn median(of: &mut [f64]) -> f64 {
     of.sort_by(f64::total_cmp);
     of.get(of.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
 impl Case<'_> {
-    fn run(&self, seconds: u32) -> Result<Round, Failed> {
+    pub(crate) fn run(&self, seconds: u32) -> Result<Round, Failed> {
         const SCRIPT: &str = include_str!("rotate.lua");
         let script = self.tokens.with_file_name("rotate.lua");
         std::fs::write(&script, SCRIPT)?;

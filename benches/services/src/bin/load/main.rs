@@ -1,9 +1,11 @@
 //! Puts load on services and prints what a request costs them, protected against not protected.
 //!
-//! `bench-load [--rounds N] [--seconds N] [--without-logging | --instructions [--keep FOLDER]] NAME=PROGRAM…`: each program is called with `me` and with
-//! `plain`, as the crate's own are; without any, those are measured. `wrk` makes the load, or with `--instructions` a
-//! counted number of requests under callgrind does.
+//! `bench-load [--rounds N] [--seconds N] [--without-logging | --flood | --instructions [--keep FOLDER]] NAME=PROGRAM…`: each
+//! program is called with `me` and with `plain`, as the crate's own are; without any, those are measured. `wrk` makes the
+//! load, or with `--instructions` a counted number of requests under callgrind does. With `--flood` bad tokens come beside
+//! good ones.
 
+mod flood;
 mod instructions;
 mod load;
 mod server;
@@ -94,7 +96,8 @@ impl Setting {
 #[tokio::main]
 async fn main() -> Result<ExitCode, Failed> {
     let mut arguments = std::env::args().skip(1);
-    let (mut effort, mut counting) = (Effort { rounds: 8, seconds: 3, logging: true }, false);
+    let mut effort = Effort { rounds: 8, seconds: 3, logging: true };
+    let (mut counting, mut flooding) = (false, false);
     let (mut subjects, mut keep) = (Vec::new(), None);
     while let Some(argument) = arguments.next() {
         let mut number =
@@ -103,6 +106,7 @@ async fn main() -> Result<ExitCode, Failed> {
             "--rounds" => effort.rounds = number()?,
             "--seconds" => effort.seconds = number()?,
             "--without-logging" => effort.logging = false,
+            "--flood" => flooding = true,
             "--instructions" => counting = true,
             "--keep" => keep = Some(PathBuf::from(arguments.next().ok_or("a folder is missing")?)),
             subject => {
@@ -119,9 +123,12 @@ async fn main() -> Result<ExitCode, Failed> {
     }
     let issuer = DevIssuer::start().await?;
     let setting = Setting::new(&issuer).await?;
+    let floods = if flooding { Some(flood::floods(&issuer).await?) } else { None };
     // The issuer goes on answering meanwhile.
     tokio::task::block_in_place(|| {
-        if counting {
+        if let Some(floods) = &floods {
+            flood::measure(&setting, &subjects, &effort, &issuer, floods)
+        } else if counting {
             instructions::measure(&setting, &subjects, keep.as_deref())
         } else {
             load::measure(&setting, &subjects, &effort)

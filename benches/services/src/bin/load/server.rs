@@ -63,37 +63,15 @@ impl Server {
     /// Sends a request with each of the tokens, over one connection; the last one's body. All have to be answered by
     /// 200.
     pub(crate) fn ask<'a>(&self, tokens: impl IntoIterator<Item = &'a str>) -> Result<String, Failed> {
-        let mut out = TcpStream::connect(self.address)?;
-        out.set_nodelay(true)?;
-        let mut from = BufReader::new(out.try_clone()?);
-        let mut body = Vec::new();
+        let (mut connection, mut last) = (Connection::to(self.address)?, String::new());
         for token in tokens {
-            let request = format!(
-                "GET /me HTTP/1.1\r\nhost: {}\r\nauthorization: Bearer {token}\r\n\r\n",
-                self.address
-            );
-            out.write_all(request.as_bytes())?;
-            let mut line = String::new();
-            from.read_line(&mut line)?;
-            if !line.starts_with("HTTP/1.1 200") {
-                return Err(format!("/me answers {}", line.trim()).into());
+            let (status, body) = connection.get_me(token)?;
+            if status != 200 {
+                return Err(format!("/me answers {status}").into());
             }
-            let mut length = 0;
-            loop {
-                line.clear();
-                from.read_line(&mut line)?;
-                match line.trim_end().split_once(':') {
-                    None => break,
-                    Some((name, value)) if name.eq_ignore_ascii_case("content-length") => {
-                        length = value.trim().parse()?;
-                    }
-                    Some(_) => {}
-                }
-            }
-            body.resize(length, 0);
-            from.read_exact(&mut body)?;
+            last = body;
         }
-        Ok(String::from_utf8(body)?)
+        Ok(last)
     }
 
     /// Asks it to end (SIGTERM), and waits.
@@ -108,5 +86,47 @@ impl Drop for Server {
     fn drop(&mut self) {
         // Gone already, most often.
         let _ = self.child.kill().and_then(|()| self.child.wait());
+    }
+}
+
+/// One connection, for one request after the other.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    address: SocketAddr,
+    out: TcpStream,
+    from: BufReader<TcpStream>,
+}
+
+impl Connection {
+    pub(crate) fn to(address: SocketAddr) -> Result<Self, Failed> {
+        let out = TcpStream::connect(address)?;
+        out.set_nodelay(true)?;
+        let from = BufReader::new(out.try_clone()?);
+        Ok(Self { address, out, from })
+    }
+
+    /// `GET /me` with a token: the status and the body.
+    pub(crate) fn get_me(&mut self, token: &str) -> Result<(u16, String), Failed> {
+        let request =
+            format!("GET /me HTTP/1.1\r\nhost: {}\r\nauthorization: Bearer {token}\r\n\r\n", self.address);
+        self.out.write_all(request.as_bytes())?;
+        let mut line = String::new();
+        self.from.read_line(&mut line)?;
+        let status = line.split(' ').nth(1).ok_or("no status line")?.parse()?;
+        let mut length = 0;
+        loop {
+            line.clear();
+            self.from.read_line(&mut line)?;
+            match line.trim_end().split_once(':') {
+                None => break,
+                Some((name, value)) if name.eq_ignore_ascii_case("content-length") => {
+                    length = value.trim().parse()?;
+                }
+                Some(_) => {}
+            }
+        }
+        let mut body = vec![0; length];
+        self.from.read_exact(&mut body)?;
+        Ok((status, String::from_utf8(body)?))
     }
 }
