@@ -11,7 +11,7 @@ use aws_lc_rs::signature::{
     RsaPublicKeyComponents, VerificationAlgorithm,
 };
 
-use super::{Algorithm, Curve, KeyDefect, KeyMaterial, SignatureVerifier, Verifiers};
+use super::{Algorithm, Curve, KeyDefect, KeyMaterial, SignatureVerifier, Verifiers, roca};
 
 /// A key as aws-lc holds it, with its algorithm.
 #[derive(Debug)]
@@ -87,9 +87,37 @@ pub(crate) fn parse_spki(der: &[u8]) -> Result<Verifiers, KeyDefect> {
         .collect::<Result<Vec<_>, _>>()?;
     // The parser above leaves the size to each verification, and this type refuses what is too small.
     match PublicEncryptingKey::from_der(der) {
-        Ok(key) if (2048..=8192).contains(&key.key_size_bits()) => Ok(keys),
-        _ => Err(KeyDefect::Size),
+        Ok(key) if (2048..=8192).contains(&key.key_size_bits()) => {}
+        _ => return Err(KeyDefect::Size),
     }
+    match modulus(der) {
+        Some(modulus) if !roca::is_made_so(modulus) => Ok(keys),
+        Some(_) => Err(KeyDefect::Roca),
+        None => Err(KeyDefect::Invalid),
+    }
+}
+
+/// Where it stands in an RSA `SubjectPublicKeyInfo`: after the algorithm, in a bit string that is an `RSAPublicKey`.
+fn modulus(spki: &[u8]) -> Option<&[u8]> {
+    let (info, _) = read(0x30, spki)?;
+    let (_, key) = read(0x30, info)?;
+    let (bits, _) = read(0x03, key)?;
+    let (key, _) = read(0x30, bits.strip_prefix(&[0])?)?;
+    read(0x02, key).map(|(modulus, _)| modulus)
+}
+
+/// The value with this tag, and what comes after it (X.690 §8.1.3).
+fn read(tag: u8, der: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (&length, rest) = der.strip_prefix(&[tag])?.split_first()?;
+    let (length, rest) = match length {
+        short @ ..=0x7f => (usize::from(short), rest),
+        long => {
+            let (length, rest) = rest.split_at_checked(usize::from(long & 0x7f))?;
+            let append = |all: usize, byte: &u8| Some(all.checked_mul(256)? + usize::from(*byte));
+            (length.iter().try_fold(0, append)?, rest)
+        }
+    };
+    rest.split_at_checked(length)
 }
 
 /// The same for the older form of an RSA key alone, PKCS #1 `RSAPublicKey` (RFC 8017 appendix A.1.1).
@@ -142,6 +170,9 @@ fn judge_rsa(n: &[u8], e: &[u8]) -> Result<(), KeyDefect> {
     if n.last().is_none_or(|last| last % 2 == 0) {
         return Err(KeyDefect::Invalid);
     }
+    if roca::is_made_so(n) {
+        return Err(KeyDefect::Roca);
+    }
     match e {
         [] | [1] => Err(KeyDefect::Exponent),
         [.., last] if last % 2 == 0 => Err(KeyDefect::Exponent),
@@ -192,5 +223,26 @@ mod tests {
             assert!(defect(&[0xd5; 256], e).is_some(), "{e:?}");
         }
         assert!(defect(&[&[0xd5; 255][..], &[2]].concat(), &[3]).is_some(), "an even modulus");
+    }
+
+    #[test]
+    fn a_key_whose_factors_can_be_found_is_refused_pinned_and_fetched() {
+        let n = roca::tests::made_so();
+        assert_eq!(defect(&n, &[1, 0, 1]), Some(KeyDefect::Roca));
+        let fetched = KeyMaterial::Rsa { n, e: vec![1, 0, 1] };
+        for alg in Algorithm::ALL.into_iter().filter(|alg| rsa(*alg).is_some()) {
+            assert_eq!(verifier_for(&fetched, alg).err(), Some(KeyDefect::Roca));
+        }
+    }
+
+    #[test]
+    fn a_value_that_says_more_than_there_is_is_none() {
+        assert_eq!(read(2, &[2, 1, 7, 9]), Some((&[7][..], &[9][..])));
+        assert_eq!(read(2, &[2, 0x82, 0, 1, 7]), Some((&[7][..], &[][..])));
+        for bad in
+            [&[][..], &[2], &[3, 1, 7], &[2, 2, 7], &[2, 0x82, 1], &[2, 0x89, 1, 0, 0, 0, 0, 0, 0, 0, 0, 7]]
+        {
+            assert_eq!(read(2, bad), None, "{bad:?}");
+        }
     }
 }

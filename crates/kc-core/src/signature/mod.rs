@@ -5,6 +5,7 @@
 mod algorithm;
 mod aws_lc;
 mod digest;
+mod roca;
 pub mod signer;
 
 use std::fmt;
@@ -96,6 +97,8 @@ pub enum KeyDefect {
     Exponent,
     /// Not a point of its curve, not a modulus, or a wrong length.
     Invalid,
+    /// An RSA modulus whose factors can be found (CVE-2017-15361, "ROCA").
+    Roca,
     /// An RSA modulus under 2048 bits or over 8192.
     Size,
     /// The algorithm is not for this kind of key.
@@ -107,6 +110,9 @@ impl fmt::Display for KeyDefect {
         f.write_str(match self {
             Self::Exponent => "its RSA exponent is even, below 3, or has more than 33 bits",
             Self::Invalid => "it is no valid public key",
+            Self::Roca => {
+                "its RSA modulus is of the kind whose factors can be found (CVE-2017-15361, ROCA): replace the key"
+            }
             Self::Size => "its RSA modulus has less than 2048 or more than 8192 bits",
             Self::WrongAlgorithm => "its alg is not for its kind of key",
         })
