@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use bench_services::Failed;
 use kc_dev::{DevIssuer, Endpoint};
 
-use crate::load::{Case, Round, median};
+use crate::load::{Round, median, run};
 use crate::server::{Connection, Server};
 use crate::{Effort, Setting, Subject};
 
@@ -49,13 +49,12 @@ pub(crate) fn measure(
     for subject in subjects {
         let server = Server::start(subject.command(), "me", &setting.guarded("off"))?;
         server.ask(setting.tokens().take(1))?;
-        let case = Case { what: "good", server: &server, tokens: &setting.one, plain: 0 };
         let mut rounds: Vec<Vec<Round>> = floods.iter().map(|_| Vec::new()).collect();
         let (mut fetches, start) = (vec![0; floods.len()], Instant::now());
         for _ in 0..effort.rounds {
             for ((flood, rounds), fetches) in floods.iter().zip(&mut rounds).zip(&mut fetches) {
                 let before = issuer.requests(Endpoint::Certs);
-                rounds.push(flood.beside(&server, || case.run(effort.seconds))?);
+                rounds.push(flood.beside(&server, || run(&server, &setting.one, effort.seconds))?);
                 *fetches += issuer.requests(Endpoint::Certs) - before;
             }
         }

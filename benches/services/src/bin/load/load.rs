@@ -22,19 +22,19 @@ struct Run {
 
 /// Something to put load on.
 #[derive(Debug)]
-pub(crate) struct Case<'a> {
-    pub(crate) what: &'static str,
-    pub(crate) server: &'a Server,
-    pub(crate) tokens: &'a Path,
+struct Case<'a> {
+    what: &'static str,
+    server: &'a Server,
+    tokens: &'a Path,
     /// The case without protection that it is compared to.
-    pub(crate) plain: usize,
+    plain: usize,
 }
 
 /// What a round has shown.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Round {
     /// CPU time of a request, in microseconds.
-    pub(crate) cpu: f64,
+    cpu: f64,
     pub(crate) per_second: f64,
     pub(crate) p50: u32,
     pub(crate) p99: u32,
@@ -93,7 +93,7 @@ pub(crate) fn measure(setting: &Setting, subjects: &[Subject], effort: &Effort) 
         let mut rounds = vec![Vec::new(); cases.len()];
         for _ in 0..effort.rounds {
             for (case, rounds) in cases.iter().zip(&mut rounds) {
-                rounds.push(case.run(effort.seconds)?);
+                rounds.push(run(case.server, case.tokens, effort.seconds)?);
             }
         }
         println!("{}", subject.name);
@@ -120,33 +120,30 @@ pub(crate) fn median(of: &mut [f64]) -> f64 {
     of.get(of.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
-impl Case<'_> {
-    pub(crate) fn run(&self, seconds: u32) -> Result<Round, Failed> {
-        const SCRIPT: &str = include_str!("rotate.lua");
-        let script = self.tokens.with_file_name("rotate.lua");
-        std::fs::write(&script, SCRIPT)?;
-        let mut wrk = Command::new("wrk");
-        wrk.args(["--threads", "1", "--connections", "8", "--duration", &format!("{seconds}s")]);
-        wrk.arg("--script").arg(script).arg(format!("http://{}/me", self.server.address()));
-        wrk.env("TOKENS", self.tokens);
-        let before = self.server.cpu()?;
-        let output =
-            wrk.output().map_err(|error| format!("wrk: {error}; install it: apt-get install wrk"))?;
-        let cpu = self.server.cpu()?.saturating_sub(before);
-        let text = String::from_utf8(output.stdout)?;
-        let line =
-            text.lines().find(|line| line.starts_with('{')).ok_or("wrk has not said what came of it")?;
-        let run: Run = serde_json::from_str(line)?;
-        if run.bad > 0 || run.requests == 0 {
-            return Err(format!("{} of {} requests went wrong", run.bad, run.requests).into());
-        }
-        #[expect(clippy::cast_precision_loss, reason = "a minute of microseconds is exact in it")]
-        let elapsed = run.micros as f64 / 1e6;
-        Ok(Round {
-            cpu: cpu.as_secs_f64() * 1e6 / f64::from(run.requests),
-            per_second: f64::from(run.requests) / elapsed,
-            p50: run.p50,
-            p99: run.p99,
-        })
+/// `wrk` on `/me` for so long, with the tokens of a file in turn.
+pub(crate) fn run(server: &Server, tokens: &Path, seconds: u32) -> Result<Round, Failed> {
+    const SCRIPT: &str = include_str!("rotate.lua");
+    let script = tokens.with_file_name("rotate.lua");
+    std::fs::write(&script, SCRIPT)?;
+    let mut wrk = Command::new("wrk");
+    wrk.args(["--threads", "1", "--connections", "8", "--duration", &format!("{seconds}s")]);
+    wrk.arg("--script").arg(script).arg(format!("http://{}/me", server.address()));
+    wrk.env("TOKENS", tokens);
+    let before = server.cpu()?;
+    let output = wrk.output().map_err(|error| format!("wrk: {error}; install it: apt-get install wrk"))?;
+    let cpu = server.cpu()?.saturating_sub(before);
+    let text = String::from_utf8(output.stdout)?;
+    let line = text.lines().find(|line| line.starts_with('{')).ok_or("wrk has not said what came of it")?;
+    let run: Run = serde_json::from_str(line)?;
+    if run.bad > 0 || run.requests == 0 {
+        return Err(format!("{} of {} requests went wrong", run.bad, run.requests).into());
     }
+    #[expect(clippy::cast_precision_loss, reason = "a minute of microseconds is exact in it")]
+    let elapsed = run.micros as f64 / 1e6;
+    Ok(Round {
+        cpu: cpu.as_secs_f64() * 1e6 / f64::from(run.requests),
+        per_second: f64::from(run.requests) / elapsed,
+        p50: run.p50,
+        p99: run.p99,
+    })
 }
